@@ -51,6 +51,8 @@ class TunnelUrl:
             host, port = parts.hostname, parts.port
         except ValueError:  # its message may repeat parts of the URL
             raise TunnelUrlError(f"{expected}; write special characters as %xx") from None
+        if "://" not in text:
+            raise TunnelUrlError(f"{expected}, as in socks5h://127.0.0.1:9050, got no scheme")
         if parts.scheme not in KINDS:
             raise TunnelUrlError(f"{expected}, got the scheme {parts.scheme!r}")
         if not host or not port:

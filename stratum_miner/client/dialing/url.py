@@ -16,6 +16,8 @@ TLS_SCHEMES = ("stratum+ssl", "stratum+tls", "stratum+tcps", "stratums", "ssl", 
 most common (docs/reference/stratum.md#encrypted-connections)."""
 MAX_HOST = 255
 """Maximum number of characters of a host name (RFC 1035). A SOCKS5 request has no room for a longer name either."""
+_SCHEME_SLIP = re.compile(r"(stratum\+(?:tcps?|ssl|tls))(:/*|/+)", re.IGNORECASE)
+"""A scheme at the beginning of a text, and what stands there in place of ``://``. No host has a plus sign."""
 HOST_FORM = f"1 to 63 characters between dots and at most {MAX_HOST} in all"
 
 
@@ -50,7 +52,11 @@ class PoolUrl:
 
         Raises PoolUrlError if the URL cannot be used. A URL with a worker name is refused; ``PoolLogin`` parses it.
         """
+        text = text.strip()  # a copied URL often has a space after it
         if "://" not in text:
+            slip = _SCHEME_SLIP.match(text)
+            if slip:
+                raise PoolUrlError(f"pool URL: expected :// after the scheme {slip[1]}, got {slip[2]!r}")
             text = f"{SCHEMES[0]}://{text}"
         try:
             parts = urlsplit(text)
@@ -85,7 +91,7 @@ class PoolUrl:
             port = 0
         if port is None:
             raise PoolUrlError(
-                f"pool URL: expected a port, as in stratum+tcp://{sanitize(parts.netloc)}:3333, got none"
+                f"pool URL: expected a port, as in stratum+tcp://{sanitize(parts.netloc).rstrip(':')}:3333, got none"
             )
         if port == 0:
             raise PoolUrlError(f"pool URL: expected a port from 1 to 65535, got {parts.netloc.rpartition(':')[2]!r}")
@@ -117,6 +123,7 @@ class PoolLogin:
         In USER and PASS, special characters may be written as ``%xx``. Raises PoolUrlError, whose text shows neither
         user nor password.
         """
+        text = text.strip()
         scheme, separator, rest = text.partition("://") if "://" in text else ("", "", text)
         credentials, _, host = rest.rpartition("@")
         user, colon, password = credentials.partition(":")

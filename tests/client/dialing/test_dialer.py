@@ -144,6 +144,11 @@ async def test_a_connection_is_kept_alive_and_does_not_wait_to_fill_packets() ->
         ),
         ("http://h", "expected a port, as in stratum+tcp://h:3333, got none"),
         ("http://h:1/x", "expected nothing after the port, got '/x'"),
+        ("h:", "expected a port, as in stratum+tcp://h:3333, got none"),
+        ("h:1:2", "expected one port after the host, got 'h:1:2'"),
+        ("stratum+tcp:h:1", "expected :// after the scheme stratum+tcp, got ':'"),
+        ("stratum+ssl:/h:1", "expected :// after the scheme stratum+ssl, got ':/'"),
+        ("Stratum+TCP//h:1", "expected :// after the scheme Stratum+TCP, got '//'"),
     ],
 )
 def test_what_is_wrong_with_a_url_is_said(text: str, told: str) -> None:
@@ -156,6 +161,8 @@ def test_what_is_wrong_with_a_url_is_said(text: str, told: str) -> None:
     ("text", "url", "user", "password", "is_http"),
     [
         ("h:1", "stratum+tcp://h:1", None, None, False),
+        ("  u:p@h:1 ", "stratum+tcp://h:1", "u", "p", False),
+        ("stratums.example:1", "stratum+tcp://stratums.example:1", None, None, False),
         ("stratum+tcp://u:p@h:1", "stratum+tcp://h:1", "u", "p", False),
         ("u:p@h:1", "stratum+tcp://h:1", "u", "p", False),
         ("ssl://u@h:1/", "stratum+ssl://h:1", "u", None, False),

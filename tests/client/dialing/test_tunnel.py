@@ -173,7 +173,8 @@ async def test_a_proxy_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyP
     ("text", "needle"),
     [
         ("socks4://h:1", "got the scheme 'socks4'"),
-        ("h:1080", "got the scheme 'h'"),
+        ("h:1080", "as in socks5h://127.0.0.1:9050, got no scheme"),
+        ("127.0.0.1:9050", "as in socks5h://127.0.0.1:9050, got no scheme"),
         ("socks5://h", "got no port"),
         ("socks5://:1080", "got no host"),
         ("socks5://u:secret@h:99999", "write special characters as %xx"),
