@@ -1,11 +1,13 @@
 """Finds the known name that is most like an unknown name. Every error about an unknown name suggests this known
 name."""
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
 
 T = TypeVar("T")
+_NUMBER = re.compile(r"\d+")
 LIKENESS = 0.6
 """Smallest similarity, from 0 to 1, at which a known name is suggested. The value is the default of difflib."""
 MOST_COMPARED = 8
@@ -20,8 +22,9 @@ def nearest(word: str, known: Iterable[str], likeness: float = LIKENESS) -> str 
     """Return the known name that is most like ``word``, or None if no name is similar enough.
 
     A name is similar if a few slips of the fingers turn one into the other, or if it begins with the whole word, as
-    "bitaxe-gamma" begins with "bitaxe". A name that only shares letters with the word means something else. Upper and
-    lower case, hyphens and underscores make no difference.
+    "bitaxe-gamma" begins with "bitaxe". A name that only shares letters with the word means something else, and so does
+    a name with another number: an Antminer S9 is no Antminer S21. Upper and lower case, hyphens and underscores make
+    no difference.
     """
     names = {_plain(name): name for name in known}
     plain = _plain(word)
@@ -51,6 +54,8 @@ def named(table: Mapping[str, T], name: str, what: str) -> T:
 
 def _is_slip(word: str, name: str) -> bool:
     """Return whether ``word`` can be a misspelt ``name``."""
+    if _NUMBER.findall(word) != _NUMBER.findall(name):
+        return False
     allowed = len(word.strip("-")) // LETTERS_PER_SLIP
     return _slips(word, name) <= (allowed or int(len(word) != len(name)))
 

@@ -44,6 +44,9 @@ def test_the_nearest_name_is_told_as_it_is_written(word: str, expected: str | No
         ("--bogus", "--user"),
         ("gpu", "cpu"),
         ("quite", "quiet-"),
+        ("antminer-s9", "antminer-s21"),
+        ("stratum2+tcp", "stratum+tcp"),
+        ("bitcoin-3", "bitcoin-2"),
     ],
 )
 def test_a_name_that_means_something_else_is_not_suggested(word: str, known: str) -> None:

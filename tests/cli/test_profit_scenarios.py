@@ -118,8 +118,8 @@ def test_a_file_without_tables_is_one_scenario_by_its_name(tmp_path: Path, capsy
         ("scenarios = 3", "scenarios: expected a table, got 3"),
         ("machines = 3", "machines: expected a list, got 3"),
         (
-            'machines = ["antminer-s12"]',
-            "machines[0]: unknown machine 'antminer-s12': did you mean 'antminer-s21'?",
+            'machines = ["antminer-s21-po"]',
+            "machines[0]: unknown machine 'antminer-s21-po': did you mean 'antminer-s21-pro'?",
         ),
         ('machines = [{ name = "x", hash_rate = "1TH" }]', "machines[0]: expected the key power, but it is missing"),
         ('machines = [{ name = "antminer-s21", watts = 3 }]', "machines[0]: unknown key 'watts'"),

@@ -12,6 +12,9 @@ from stratum_miner.economics.profit.terms import TermError
 from stratum_miner.spelling import did_you_mean
 
 _KEYS = ["hash_rate", "power", "capex", "source", "date"]
+_EXTRA = re.compile(r"(?<=[a-z0-9])-(usb|stick|miner|\d{3})$")
+"""What people write after the name of a machine without meaning another machine: the word for its form, or the number
+of its board, such as 601 for a Bitaxe Gamma."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +58,12 @@ def machine_named(name: str, machines: dict[str, Machine], where: str) -> Machin
     if name in machines:
         return machines[name]
     wanted = _plain(name)
+    wanted = _EXTRA.sub("", wanted)
     same = [known for known in machines if _plain(known).replace("-", "") == wanted.replace("-", "")]
     # "gamma" is the end of "bitaxe-gamma", and "gekkoscience-compac-f" ends with "compac-f"
     fitting = same or [known for known in machines if _is_end(wanted, _plain(known))]
     fitting = fitting or [known for known in machines if _is_end(_plain(known), wanted)]
+    fitting = fitting or [known for known in machines if wanted.replace("-", "") in _joined_ends(_plain(known))]
     longest = [known for known in fitting if not any(_is_end(_plain(known), _plain(other)) for other in fitting)]
     if len(longest) == 1:
         return machines[longest[0]]
@@ -69,13 +74,23 @@ def machine_named(name: str, machines: dict[str, Machine], where: str) -> Machin
     hint = (
         f": did you mean {longest[0]!r}?"
         if longest
-        else did_you_mean(name, machines, f"; known machines: {', '.join(sorted(machines))}")
+        else did_you_mean(
+            name,
+            machines,
+            f"; known machines: {', '.join(sorted(machines))}. Give --hash-rate and --power for any other",
+        )
     )
     raise TermError(f"{where}: unknown machine {name!r}{hint}")
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[\s_]+", "-", name.strip().lower())
+
+
+def _joined_ends(name: str) -> set[str]:
+    """Return the ends of a name without its hyphens, such as ``s19pro`` and ``pro`` of ``antminer-s19-pro``."""
+    words = name.split("-")
+    return {"".join(words[start:]) for start in range(1, len(words))}
 
 
 def _is_end(end: str, name: str) -> bool:

@@ -31,6 +31,8 @@ def test_every_figure_has_a_source_and_a_date(name: str) -> None:
         ("bitaxegamma", "bitaxe-gamma"), ("supra", "bitaxe-supra"), ("ULTRA", "bitaxe-ultra"), ("r606", "r606"),
         ("R606", "r606"), ("compacf", "compac-f"), ("Compac F", "compac-f"), ("compac", "compac"), ("2pac", "2pac"),
         ("erupter", "erupter"), ("block-erupter", "erupter"), ("u2", "antminer-u2"), ("a1", "compac-a1"),
+        ("s19pro", "antminer-s19-pro"), ("S21 Pro", "antminer-s21-pro"), ("Bitaxe Gamma 601", "bitaxe-gamma"),
+        ("block erupter usb", "erupter"), ("Compac F stick", "compac-f"),
         ("GekkoScience Compac F", "compac-f"), ("s21", "antminer-s21"), ("s21-pro", "antminer-s21-pro"),
     ],
 )  # fmt: skip
@@ -45,6 +47,8 @@ def test_a_name_that_people_type(typed: str, name: str) -> None:
         ("pro", "which may be antminer-s21-pro or antminer-s19-pro"),
         ("s19", "unknown machine 's19': did you mean 'antminer-s19-pro'?"),
         ("bitaxe-gama", "unknown machine 'bitaxe-gama': did you mean 'bitaxe-gamma'?"),
+        ("Antminer S9", "unknown machine 'Antminer S9'; known machines: .*Give --hash-rate and --power for any other"),
+        ("S21 XP", "unknown machine 'S21 XP'; known"),
         ("toaster", "unknown machine 'toaster'; known machines: 2pac, antminer-s19-pro,"),
     ],
 )
