@@ -56,7 +56,10 @@ def health(*, api: str = DEFAULT_API, ready: bool = False) -> int:
         sys.stdout.write(f"no answer: expected a whole answer within {TIMEOUT_S:g} s\n")
         return ExitCode.FAILED
     except (OSError, FetchError) as error:
-        sys.stdout.write(f"no answer: {getattr(error, 'text', error)}\n")
+        reason = str(getattr(error, "text", error))
+        if isinstance(error, OSError):
+            reason = f"{error.strerror or error}; does a miner with --http run at {target.where}?"
+        sys.stdout.write(f"no answer: {reason}\n")
         return ExitCode.FAILED
     text = sanitize_lines(answer.body.decode("utf-8", "replace"), CHARACTERS)
     code = STATES.get(text.partition("\n")[0])

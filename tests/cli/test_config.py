@@ -319,7 +319,10 @@ def test_backend_profiles_and_what_beats_them(tmp_path: Path) -> None:
         ("backend = ['cpu', 'simulatd']", {}, "F:3: backend: backend: expected one of "),
         ("[backends.cpuu]", {}, "F:3: backends.cpuu: backend: expected one of "),
         ("[backends.cpu]\nthreads = 0", {}, "F:3: backends.cpu: threads: expected an integer of at least 1"),
-        ("threads = 9999", {}, "--backend: threads: expected at most "),
+        ("threads = 9999", {}, "F:3: threads: expected at most "),
+        ("", {"threads": 0}, "--threads: expected an integer of at least 1, got '0'"),
+        ("", {"kernel": "nosuch"}, "--kernel: expected "),
+        ("", {"backend_option": ["duty_cycle=hello"]}, "--backend-option: duty_cycle: expected "),
         ("[backends.cpu]\nthreads = 9999", {}, "F:3: backends.cpu: threads: expected at most "),
         ("[backends.cpu]\noptions = {threads = 9999}", {}, "F:3: backends.cpu: threads: expected at most "),
         ("[backends.cpu]\nthread = 1", {}, "F:4: backends.cpu.thread: unknown key: did you mean 'threads'?"),
@@ -348,7 +351,7 @@ def test_mistakes_with_backends(tmp_path: Path, text: str, given: dict[str, Any]
         (
             "",
             {"backend": ["cpu", "cpu"], "threads": 9},
-            "--backend: threads: expected at most 16, 8 for each processor that this process may use (2), "
+            "--threads: expected at most 16, 8 for each processor that this process may use (2), "
             "got 18: 9 of cpu and 9 of cpu2",
         ),
     ],

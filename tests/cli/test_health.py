@@ -90,7 +90,8 @@ def test_the_states_are_those_of_the_verdict() -> None:
 def test_nobody_there(ask: Ask) -> None:
     code, out, err = ask("--api", "http://127.0.0.1:1")
     assert (code, err) == (1, "")
-    assert "Connection refused" in out
+    assert "Connection refused; does a miner with --http run at http://127.0.0.1:" in out
+    assert "Errno" not in out
 
 
 def test_something_else_there(ask: Ask) -> None:

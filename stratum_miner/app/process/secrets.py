@@ -34,8 +34,9 @@ The secret is either the rest of this argument, as in ``-qpSECRET``, or the next
 _POOL_WITH_USER = re.compile(r"(?!-)[^@]*:.*@.*", re.DOTALL)
 """Matches a command-line argument that may be the URL of a pool with a user and a password, with or without a scheme.
 """
-_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@'\"]+@")
-"""Matches a URL up to the end of its user and password, which are always a secret. The length of the scheme is limited,
+_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)(?!USER:PASS@)[^\s/?#@'\"]+@")
+"""Matches a URL up to the end of its user and password, which are always a secret, apart from the ``USER:PASS`` of a
+help text. The length of the scheme is limited,
 because a long text would otherwise take quadratic time."""
 _OUR_NAMES = (
     "stratum stratum_miner version_mask subscribe authorize submit notify configure extranonce password worker "

@@ -5,7 +5,7 @@ To add a backend that has an option of its own, such as --device, add a ``Backen
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from stratum_miner.app.config.document import Document
 from stratum_miner.app.config.layers import Layer, Resolved
@@ -39,6 +39,13 @@ class BackendPlan:
     """The only pool that the backend mines on; None for all pools."""
     pool_where: str = ""
     """Errors about ``pool`` begin with this text."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Errors about an option of ``options`` begin with this text, if the option was not given with the backend."""
+
+    def problem(self, text: str) -> Problem:
+        """Return the problem that the text of a BackendError describes, such as ``threads: expected an integer``."""
+        key, colon, rest = text.partition(": ")
+        return Problem(self.sources[key], rest) if colon and key in self.sources else Problem(self.where, text)
 
     def create(self) -> Backend:
         """Create the backend. Raises BackendError for a wrong option."""
@@ -72,7 +79,7 @@ def plan_backends(
         try:
             made.append((item, item.create()))
         except BackendError as error:
-            problems.append(Problem(item.where, str(error)))
+            problems.append(item.problem(str(error)))
     _check_all_threads(made, problems)
     return _routed(resolved, found + devices, problems)
 
@@ -91,7 +98,7 @@ def _check_all_threads(made: Sequence[tuple[BackendPlan, Backend]], problems: li
         check_threads(sum(number for _, number in threads))
     except BackendError as error:
         each = " and ".join(f"{number} of {item.name}" for item, number in threads)
-        problems.append(Problem(threads[-1][0].where, f"{error}: {each}"))
+        problems.append(threads[-1][0].problem(f"{error}: {each}"))
 
 
 def _of_devices(resolved: Resolved[MineOptions], problems: list[Problem]) -> list[BackendPlan]:
@@ -156,17 +163,20 @@ def _with_options(
     if not found:
         return found
     added: dict[str, dict[str, str]] = {item.name: {} for item in found}
+    sources: dict[str, dict[str, str]] = {item.name: {} for item in found}
 
     def add(field: str, name: str, key: str, value: str) -> None:
         [item] = [item for item in found if item.name == name]
         if resolved.layer(field) >= Layer.ENVIRONMENT or key not in item.options:
             added[name][key] = value
+            source = resolved.origins[field].where
+            sources[name][key] = source if field == key else f"{source}: {key}"
 
-    for field, number in (("threads", values.threads), ("kernel", values.kernel)):
+    for name, number in (("threads", values.threads), ("kernel", values.kernel)):
         if number is not None:
             for item in found:
                 if len(found) == 1 or item.kind == THREADED:
-                    add(field, item.name, field, str(number))
+                    add(name, item.name, name, str(number))
     where = resolved.origins["backend_option"].where
     for text in values.backend_option or ():
         key, equals, value = (part.strip() for part in text.partition("="))
@@ -184,7 +194,7 @@ def _with_options(
             problems.append(Problem(where, _no_such("backend", name, added)))
         else:
             add("backend_option", name or found[0].name, rest, value)
-    return [replace(item, options={**item.options, **added[item.name]}) for item in found]
+    return [replace(item, options={**item.options, **added[item.name]}, sources=sources[item.name]) for item in found]
 
 
 def _routed(resolved: Resolved[MineOptions], found: list[BackendPlan], problems: list[Problem]) -> list[BackendPlan]:

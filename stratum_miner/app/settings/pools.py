@@ -364,7 +364,8 @@ class _Reader:
     def _split(self, text: str, where: str) -> tuple[str, str]:
         name, colon, secret = text.partition(":")
         if not colon or not name:
-            raise ConfigError(Problem(where, "expected USER:PASS, got a value without a colon"))
+            missing = "a worker name before the colon" if colon else "a colon"
+            raise ConfigError(Problem(where, f"expected USER:PASS, got a value without {missing}"))
         return name, secrets.register(secret)
 
     def _missing(self, field: str) -> str:

@@ -32,6 +32,8 @@ EVERYTHING = "--help-all"
 VERSION = frozenset({"--version", "-V", "-version"})
 _NEGATIVE_NUMBER = re.compile(r"-\.?\d")
 _POOL = re.compile(r"[a-z0-9+]+://.+|[^\s/@:]+:\d+", re.IGNORECASE)
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
+"""Matches a character that text programs and web pages put in place of a hyphen."""
 _MENTIONED = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 _QUOTED = re.compile(r"'stratum-miner [^']*'")
 
@@ -74,10 +76,11 @@ def _unknown_command(chain: Sequence[str], word: str, known: Sequence[str]) -> s
     program = " ".join((PROGRAM, *chain))
     if not chain and _POOL.fullmatch(word):
         return f"expected a command, got a pool; to mine on it, use '{PROGRAM} mine -o HOST:PORT -u WORKER'"
+    _check_hyphen(word)
     if word.startswith("-"):
         return f"{word.partition('=')[0]}: expected a command first; '{program} --help' lists them"
     other = peers.COMMANDS.get(word.lower()) if not chain else None
-    near = other or nearest(word, known)
+    near = nearest(word, known) if other is None else other
     hint = f"did you mean {near!r}? " if near else ""
     return f"unknown command {_shown(word)}: {hint}'{program} --help' lists the commands"
 
@@ -188,6 +191,7 @@ class _Reader:
             return
         if number == 1 and word in COMMANDS and not first:
             raise UsageError(f"expected the command first, as in '{PROGRAM} {word} --help', got its options first")
+        _check_hyphen(word)
         if "--url" in self.options and not self.positional:
             raise UsageError(
                 f"expected -o before the pool and -u before the worker name, got {_shown(word)} without them"
@@ -272,6 +276,19 @@ def _plain(name: str) -> str:
 
 def _is_option(word: str) -> bool:
     return word.startswith("-") and word != "-" and not _NEGATIVE_NUMBER.match(word)
+
+
+def _check_hyphen(word: str) -> None:
+    """Raise UsageError if a word begins with another dash than the hyphen of an option."""
+    if _DASHES.match(word):
+        raise UsageError(f"expected a hyphen before an option, got the dash {word[0]!r}: type {_typed(word)!r} instead")
+
+
+def _typed(word: str) -> str:
+    """Return an option with hyphens in place of other dashes, without its value. One long dash stands for the two
+    hyphens of a long option."""
+    name = _DASHES.sub("-", word).partition("=")[0]
+    return f"-{name}" if len(name) > 2 and name[1] != "-" else name
 
 
 def _is_one_dash(word: str) -> bool:

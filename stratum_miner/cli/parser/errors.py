@@ -28,6 +28,8 @@ def sentence_of(error: cyclopts.CycloptsError) -> str:
             choices = [str(choice) for choice in get_args(kind)]
             return f"{name}: expected {_either(choices)}, got {value!r}{did_you_mean(value, choices)}"
         return f"{name}: expected {KINDS.get(kind, 'a value of another form')}, got {value!r}"
+    if isinstance(error, cyclopts.UnusedCliTokensError):
+        return f"expected only options, got {', '.join(map(repr, error.unused_tokens or ()))} as well"
     return str(error)
 
 

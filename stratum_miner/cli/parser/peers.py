@@ -56,6 +56,8 @@ _ALGORITHM_VARIANT = Way("use --kernel KERNEL; 'stratum-miner bench' lists the k
 _BENCH = Way("to measure the hash rate without a pool, use 'stratum-miner bench'")
 _IP_VERSION = Way("the miner tries all addresses of a host; to use one, give the pool as -o ADDRESS:PORT")
 _STALE = Way("stale shares are not submitted, unless they solve a block; leave it out")
+_CPU = Way("the CPU mines unless --device is given; leave it out")
+_CHAIN = Way("the pool decides which chain is mined; leave it out. 'stratum-miner demo' mines regtest without a pool")
 _COMMAND = Way("to run a command at an event, use --on-event KIND=COMMAND, as in --on-event device-sick=COMMAND", True)
 
 OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
@@ -73,6 +75,7 @@ OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
     "--suggest-diff": Renamed("--suggest-difficulty"),
     "--request-diff": Renamed("--suggest-difficulty"),
     "--shares": Renamed("--until-shares"),
+    "--shares-limit": Renamed("--until-shares"),
     "--cert": Renamed("--tls-ca"),
     "--tls-cert-key": Renamed("--tls-key"),
     "-L": Renamed("--log-file"),
@@ -110,6 +113,13 @@ OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
     "--keepalive": Way("Stratum V1 has no such message, and the miner watches its connections; leave it out"),
     "--stratum-keepalive": Way("the miner watches its connections; leave it out"),
     "--nicehash": Way("this belongs to other algorithms than sha256d; leave it out"),
+    "--submit-to-origin": Way("Stratum V1 pools choose the block template; leave it out"),
+    "--mainnet": _CHAIN,
+    "--testnet": _CHAIN,
+    "--testnet4": _CHAIN,
+    "--signet": _CHAIN,
+    "--regtest": _CHAIN,
+    "--solo": Way(_SOLO.advice),
     "--daemon": _SOLO,
     "--coinbase-addr": _SOLO,
     "--btc-address": _SOLO,
@@ -121,6 +131,7 @@ OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
     "-6": _IP_VERSION,
     "--ipv4": _IP_VERSION,
     "--ipv6": _IP_VERSION,
+    "--dns-ipv6": _IP_VERSION,
     "--dns-ttl": Way("a host name is looked up for each connection; leave it out", True),
     "-T": Way(
         "in cpuminer, this is a timeout: the miner uses fixed timeouts; leave it out. In cgminer, it means text only: "
@@ -160,6 +171,8 @@ OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
     "--donate-over-proxy": Way("there is no donation; leave it out", True),
     # the processor
     "--no-cpu": Way("with --device and without --backend, the CPU does not mine"),
+    "--cpu": _CPU,
+    "--cpu-mining": _CPU,
     "--cpu-affinity": Way(
         "processors are numbers instead of a mask, as in --backend-option affinity=0,1 for 0x3", True
     ),
@@ -173,11 +186,19 @@ OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
     "--verbose": Way("use -D (--debug) to log decisions and -P (--protocol-dump) to log the protocol"),
     "--av": _ALGORITHM_VARIANT,
     "--asm": _ALGORITHM_VARIANT,
+    "--variant": _ALGORITHM_VARIANT,
     "--max-temp": Way("use --pause-above CELSIUS", True),
+    "--resume-temp": Way("mining resumes 5 °C below --pause-above; leave it out", True),
     "--max-rate": Way("there is no such limit; leave it out", True),
     "--max-diff": Way("there is no such limit; leave it out", True),
+    "--resume-rate": Way("there is no such limit; leave it out", True),
+    "--resume-diff": Way("there is no such limit; leave it out", True),
     "--no-huge-pages": _RANDOMX,
     "--huge-pages": _RANDOMX,
+    "--no-msr": _RANDOMX,
+    "--wrmsr": _RANDOMX,
+    "--no-rdmsr": _RANDOMX,
+    "--data-file": _RANDOMX,
     "-N": _RANDOMX,
     "--param-n": _RANDOMX,
     "--param-r": _RANDOMX,
@@ -190,6 +211,7 @@ OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
     "--pause-on-active": Way("use --pause-on-battery, --pause-above or --sched-start to pause", True),
     # devices
     "-d": Way("give each device as --device PATH; 'stratum-miner devices' lists the devices", True),
+    "--devices": Way("give each device as --device PATH; 'stratum-miner devices' lists the devices", True),
     "-n": Way("to list the devices, use 'stratum-miner devices'"),
     "--ndevs": Way("to list the devices, use 'stratum-miner devices'"),
     "--usb-list-all": Way("to list the devices, use 'stratum-miner devices'"),
@@ -228,6 +250,10 @@ OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
     "-l": Way("use --log-file FILE to write the log to a file; a status line is logged every 30 s without an option"),
     "--log": Way("a status line is logged every 30 s; leave it out", True),
     "--print-time": Way("a status line is logged every 30 s; leave it out", True),
+    "--statsavg": Way("hash rates over several times are shown; leave it out", True),
+    "--hash-meter": Way("each device and its hash rate are shown; leave it out"),
+    "--show-diff": Way("the difficulty is always shown; leave it out"),
+    "--title": Way("the title of the terminal is left as it is; leave it out", True),
     "--sharelog": Way("use --journal FILE, which has another format", True),
     "--text-only": Way("use --display lines"),
     "--compact": Way("use --display lines"),
@@ -251,6 +277,8 @@ OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
     "--benchmark-intense": _BENCH,
     "--bench": Way(_BENCH.advice, True),
     "--stress": _BENCH,
+    "--submit": _BENCH,
+    "--seed": Way(_BENCH.advice, True),
     "--benchfile": Way(_BENCH.advice, True),
     "--cputest": Way("to check the kernels against each other, use 'stratum-miner bench --check'"),
     "--unittest": Way("to check the kernels against each other, use 'stratum-miner bench --check'"),
@@ -258,6 +286,7 @@ OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
     "--dry-run": Way("to check a configuration without mining, use 'stratum-miner config check'"),
     "--no-dmi": _RANDOMX,
     "-g": Way(_GPU.advice, True),
+    "-i": Way(_GPU.advice, True),
     "-I": Way(_GPU.advice, True),
     "--intensity": Way(_GPU.advice, True),
     "-w": Way(_GPU.advice, True),
@@ -267,6 +296,9 @@ OPTIONS: Mapping[str, Renamed | Way | Algorithm] = {
     "--thread-concurrency": Way(_GPU.advice, True),
     "--lookup-gap": Way(_GPU.advice, True),
     "--shaders": Way(_GPU.advice, True),
+    "--gpu": _GPU,
+    "--print-platforms": _GPU,
+    "--health-print-time": Way(_GPU.advice, True),
     "--opencl": _GPU,
     "--cuda": _GPU,
 }
@@ -452,8 +484,18 @@ COMMANDS: Mapping[str, str] = {
     "install": "service",
     "setup": "config",
     "import": "config",
+    "convert": "config",
+    "dashboard": "top",
+    "list": "devices",
+    "regtest": "demo",
+    "calc": "profit",
+    "calculator": "profit",
+    "earnings": "profit",
+    "profitability": "profit",
+    "stop": "",
 }
-"""Words for commands that have another name here."""
+"""Words for commands that have another name here. For an empty text, no command is near in meaning, though one is near
+in its letters."""
 
 
 def way_of(option: str, command: str = "mine") -> Renamed | Way | Algorithm | None:
