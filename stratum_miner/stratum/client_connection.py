@@ -448,7 +448,10 @@ class ClientConnection:
 
     def _send_answer(self, line: bytes) -> None:
         if len(line) > MAX_SENT_LINE:
-            raise FieldError(f"id: expected a short id: the reply may have {MAX_SENT_LINE} bytes, but has {len(line)}")
+            raise FieldError(
+                f"id: expected a short id, because the reply repeats it: the reply would have {len(line)} bytes, "
+                f"and at most {MAX_SENT_LINE} are allowed"
+            )
         self._send(line)
 
     def _refuse_unknown(self, call: Call) -> None:

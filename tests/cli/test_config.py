@@ -611,7 +611,7 @@ def test_import_writes_what_mine_understands(tmp_path: Path, capsys: pytest.Capt
     code, out, err = run(capsys, "config", "import", str(old), str(new))
     assert (code, err) == (0, "")
     assert '    1  pools[0].url: "stratum+tcp://a:1"\n       -> url = "stratum+tcp://a:1"\n' in out
-    assert '    1  queue: "1"\n       nothing to do: it belongs to getwork' in out
+    assert '    1  queue: "1"\n       nothing to do: this key belongs to getwork' in out
     assert out.endswith(f"{old}: a configuration of cgminer with 1 pool; everything was carried over\nwrote {new}\n")
     assert "hunter2" not in out
     assert "to correct" not in out

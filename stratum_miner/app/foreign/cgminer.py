@@ -67,7 +67,7 @@ def _check_algorithm(conversion: Conversion) -> None:
             raise ConfigError(Problem(f"{where}:{lines.get(key, 0)}", "expected the algorithm sha256d, got scrypt"))
         name = value if isinstance(value, str) else ""
         if name.lower() in KERNELS:
-            conversion.leave(key, value, "it names bfgminer's kernel for the CPU; stratum-miner measures its own")
+            conversion.leave(key, value, "this key names bfgminer's kernel for the CPU; stratum-miner measures its own")
         elif key == "kernel" and name.lower() in _GPU_KERNELS:
             conversion.leave(key, value, _GPU.reason)
         elif values.is_sha256d(name):
@@ -124,7 +124,7 @@ def _pool_key(key: str, value: Any, *, socks5: str) -> SettingPairs:
             yield "priority", values.integer(value)
         case "pool-proxy" | "proxy" | "socks-proxy":
             if is_off(value):
-                raise NothingToDo("it is off")
+                raise NothingToDo("this setting is off")
             yield "proxy", values.proxy(value, plain=socks5 if key == "socks-proxy" else "http", socks5=socks5)
         case "enabled":
             yield "enabled", values.flag(value)
@@ -143,11 +143,11 @@ def _pool_key(key: str, value: Any, *, socks5: str) -> SettingPairs:
         case "pool-goal":
             _check_goal(values.text(value))
         case "name" | "description" | "profile":
-            raise NothingToDo("it only names the pool")
+            raise NothingToDo("this key only names the pool")
         case "force-rollntime":
             raise NothingToDo("stratum-miner does not roll the time of a job beyond what Stratum allows")
         case _ if is_off(value):
-            raise NothingToDo("it is off")
+            raise NothingToDo("this setting is off")
         case _ if key.startswith(("coinbase-check", "cbcheck", "cbc")):
             raise InvalidValue(_COINBASE_CHECK.reason)
         case _:
@@ -175,7 +175,7 @@ def _check_goal(goal: str) -> None:
         raise values.Unsafe(f"expected the algorithm sha256d, got {sanitize(algorithm[1], 40)!r}")
     if goal != "default":
         raise InvalidValue("stratum-miner has one goal for all pools")
-    raise NothingToDo("it is the default")
+    raise NothingToDo("this setting is the default")
 
 
 def _url(spelled: str) -> SettingPairs:
@@ -213,7 +213,7 @@ def _convert_strategy(conversion: Conversion) -> None:
         value = conversion.take(key)
         if is_off(value) or str(value) == "0":
             if value is not None:
-                conversion.leave(key, value, "it is off")
+                conversion.leave(key, value, "this setting is off")
         else:
             conversion.lose(key, value, "stratum-miner has only the strategies failover and quota")
 
@@ -246,9 +246,9 @@ def _on(value: Any) -> bool | None:
 
 _DEVICE = Lost("use --device, which takes the settings of each device; stratum-miner devices lists the devices")
 _UNDRIVEN = Lost("stratum-miner has no driver for this device")
-_GETWORK = Idle("it belongs to getwork, and Stratum has no such setting")
+_GETWORK = Idle("this key belongs to getwork, and Stratum has no such setting")
 _GPU = Lost("mining with GPUs is not supported")
-_DISPLAY = Idle("it is about the screen of that program")
+_DISPLAY = Idle("this key is about the screen of that program")
 _LOG = Lost("stratum-miner logs a status line every 30 s", defaults=(5, 20))
 _SOLO = Lost("use stratum-miner solo to mine on a node")
 _PROXY = Lost("use stratum-miner proxy to accept other miners", defaults=(-1,))
@@ -316,7 +316,7 @@ _RULES: Mapping[str, KeyRule] = {
     "btc-sig": _SOLO,
     "generate-to": _SOLO,
     "coinbase-addr": _SOLO,
-    "coinbase-sig": Idle("it belongs to mining on a node"),
+    "coinbase-sig": Idle("this key belongs to mining on a node"),
     "http-port": _PROXY,
     "stratum-port": _PROXY,
     "benchmark": Lost("use stratum-miner bench to measure"),
@@ -325,7 +325,7 @@ _RULES: Mapping[str, KeyRule] = {
     "setuid": Lost("set User= in the systemd unit that stratum-miner service prints"),
     "chroot-dir": Lost("the systemd unit that stratum-miner service prints limits what the miner may see"),
     "lowmem": Idle("the miner needs little memory anyway"),
-    "net-delay": Idle("it is about slow routers and getwork"),
+    "net-delay": Idle("this key is about slow routers and getwork"),
     "kernel-path": Idle("stratum-miner has its kernels inside"),
     "hotplug": Lost("the miner always notices devices that are plugged in", defaults=(5,)),
     "no-hotplug": Lost("the miner always notices devices that are plugged in"),

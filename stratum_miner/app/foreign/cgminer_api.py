@@ -38,7 +38,7 @@ def convert_api(conversion: Conversion) -> None:
         if not is_off(value := conversion.source.table.get("api-listen")):
             return
         if value is not None:
-            conversion.leave("api-listen", value, "it is off")
+            conversion.leave("api-listen", value, "this setting is off")
         return
     _switch_on(conversion, given)
 
@@ -71,11 +71,13 @@ def _switch_on(conversion: Conversion, given: dict[str, Any]) -> None:
     conversion.carry("api-listen", conversion.source.table["api-listen"], {"cgminer_api": address})
     for key in ("api-port", "api-host"):
         if key in given and not any(note.key == key for note in conversion.result.notes):
-            conversion.leave(key, given[key], "it is part of cgminer_api")
+            conversion.leave(key, given[key], "this key is part of cgminer_api")
     if network and allow is None:
         conversion.carry("api-network", given["api-network"], {"api_allow": rules})
     elif "api-network" in given and not any(note.key == "api-network" for note in conversion.result.notes):
-        conversion.leave("api-network", given["api-network"], "api-allow says more" if network else "it is off")
+        conversion.leave(
+            "api-network", given["api-network"], "api-allow says more" if network else "this setting is off"
+        )
 
 
 def _allowed(conversion: Conversion, allow: Any, groups: str) -> str:

@@ -61,7 +61,7 @@ def convert_cpuminer(conversion: Conversion) -> None:
         for made in result.pools:
             switch_off(conversion, "pool", made)
     if "benchmark" in table and is_off(table["benchmark"]):
-        conversion.leave("benchmark", conversion.take("benchmark"), "it is off")
+        conversion.leave("benchmark", conversion.take("benchmark"), "this setting is off")
     _convert_retries(conversion)
     conversion.apply(_RULES)
 
@@ -130,11 +130,11 @@ def _on(value: Any) -> bool | None:
     return values.flag(value) or None
 
 
-_API = "it is another protocol; use --http or --cgminer-api for statistics"
-_GETWORK = Idle("it belongs to getwork, and Stratum has no such setting")
+_API = "this key is about another protocol; use --http or --cgminer-api for statistics"
+_GETWORK = Idle("this key belongs to getwork, and Stratum has no such setting")
 _SOLO = Lost("use stratum-miner solo --address to mine on a node")
 _SERVICE = Idle("the service manager decides this; stratum-miner service prints a systemd unit")
-_SCREEN = Idle("it is about the screen of that program")
+_SCREEN = Idle("this key is about the screen of that program")
 
 _RULES: dict[str, KeyRule] = {
     "threads": To("threads", values.positive),
@@ -162,7 +162,7 @@ _RULES: dict[str, KeyRule] = {
     "no-gbt": _GETWORK,
     "no-stratum": Lost("pools must use Stratum"),
     "coinbase-addr": _SOLO,
-    "coinbase-sig": Idle("it belongs to mining on a node"),
+    "coinbase-sig": Idle("this key belongs to mining on a node"),
     "benchmark": Lost("use stratum-miner bench to measure"),
     "cputest": Lost("use stratum-miner bench --check"),
     "background": _SERVICE,

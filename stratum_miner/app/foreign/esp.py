@@ -55,7 +55,7 @@ def convert_axeos(conversion: Conversion) -> None:
         _convert_list(conversion, pools)
         for key in list(source.table):
             if key.lower().startswith(("stratum", "fallbackstratum")):
-                conversion.leave(key, conversion.take(key), "it repeats a pool under pools")
+                conversion.leave(key, conversion.take(key), "this key repeats a pool under pools")
     else:
         first, second = names, {part: _fallback(name, csv=source.is_csv) for part, name in names.items()}
         use = conversion.take("usefbstartum" if source.is_csv else "useFallbackStratum")
@@ -68,12 +68,12 @@ def convert_axeos(conversion: Conversion) -> None:
     _convert_device(conversion)
     for key, value in source.table.items():
         if key in _WIFI:
-            conversion.leave(key, conversion.take(key) and value, "it is about the network of the device")
+            conversion.leave(key, conversion.take(key) and value, "this key is about the network of the device")
         elif key not in conversion.taken and key.startswith(_VERSION_2):
-            conversion.leave(key, conversion.take(key), "it belongs to Stratum version 2")
+            conversion.leave(key, conversion.take(key), "this key belongs to Stratum version 2")
         elif key not in conversion.taken:
             conversion.leave(
-                key, conversion.take(key) and value, "it is a reading, or about the hardware of the device"
+                key, conversion.take(key) and value, "this key is a reading of the device, or about its hardware"
             )
 
 
@@ -121,7 +121,7 @@ def _add(conversion: Conversion, path: str, pool: Any, names: Mapping[str, str])
             case "url":
                 yield from _address(value, pool.get(names["port"]), has_tls=has_tls, port_name=names["port"])
             case "port":
-                raise NothingToDo("it is part of url")
+                raise NothingToDo("this key is part of url")
             case "user":
                 yield "user", values.text(value)
             case "password":
@@ -130,28 +130,28 @@ def _add(conversion: Conversion, path: str, pool: Any, names: Mapping[str, str])
                 yield "pass", values.secret(value)
             case "difficulty":
                 if not values.number(value):
-                    raise NothingToDo("it is off")
+                    raise NothingToDo("this setting is off")
                 yield "suggest_difficulty", f"{values.number(value):g}"
             case "extranonce":
                 yield "extranonce_subscribe", values.flag(value)
             case "tls":
                 if not has_tls:
-                    raise NothingToDo("it is off")
+                    raise NothingToDo("this setting is off")
                 if _tls_mode(value) is None:
                     raise InvalidValue(f"expected 0, 1 or 2, got {shown(value)}; the pool is used with TLS")
                 if _tls_mode(value) == _OWN_CERTIFICATE and not pool.get(names["cert"]):
                     raise values.Unsafe("the device trusts a certificate that is not in this file: set tls_ca to it")
-                raise NothingToDo("it is part of url")
+                raise NothingToDo("this key is part of url")
             case "cert":
                 if _tls_mode(pool.get(names["tls"])) != _OWN_CERTIFICATE or not value:
-                    raise NothingToDo("it is not used")
+                    raise NothingToDo("this key is not used")
                 raise values.Unsafe("save this certificate in a file, and set tls_ca to the file")
             case "protocol":
                 if str(value).upper() in ("SV1", "0", ""):
                     raise NothingToDo("Stratum version 1 is the only one")
                 raise values.Unsafe(f"expected Stratum version 1, got {sanitize(str(value), 20)}")
             case _ if not value or key == "id" or "V2" in key or "Decode" in key:
-                raise NothingToDo("it has no effect here")
+                raise NothingToDo("this key has no effect here")
             case _:
                 raise InvalidValue("this key of a pool is not known")
 
@@ -216,7 +216,7 @@ def convert_nerdminer(conversion: Conversion) -> None:
             case 0:
                 yield from _address(value, pool.get(names[1], 3333), has_tls=False, port_name=names[1])
             case 1:
-                raise NothingToDo("it is part of url")
+                raise NothingToDo("this key is part of url")
             case 2:
                 yield "pass", values.secret(value)
             case _:
@@ -226,7 +226,7 @@ def convert_nerdminer(conversion: Conversion) -> None:
     conversion.result.pools = [ordered(made) for made in conversion.result.pools]
     for key, value in conversion.source.table.items():
         if key not in pool:
-            conversion.leave(key, value, "it is about the device itself")
+            conversion.leave(key, value, "this key is about the device itself")
 
 
 AXEOS_KEYS = frozenset({*_POOL_NAMES.values(), *_CSV_NAMES.values(), *_DEVICE_KEYS, *_CSV_DEVICE_KEYS, *_WIFI}) | {

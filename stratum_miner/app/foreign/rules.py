@@ -117,7 +117,7 @@ class Conversion:
             return
         if rule is None:
             if is_off(value) or value in ([], {}):
-                self.note(key, value, Fate.NOTHING_TO_DO, "this key is not known, and it is off or empty")
+                self.note(key, value, Fate.NOTHING_TO_DO, "this key is not known, and is off or empty")
             else:
                 self.note(key, value, Fate.LOST, "this key is not known", is_known=False)
             return
@@ -126,7 +126,9 @@ class Conversion:
         elif is_off(value) or (
             not (isinstance(rule, To) and rule.key in self.options) and _is_in(value, rule.defaults)
         ):
-            self.leave(key, value, "this is the default of that program" if not is_off(value) else "it is off")
+            self.leave(
+                key, value, "this is the default of that program" if not is_off(value) else "this setting is off"
+            )
         elif isinstance(rule, Lost):
             self.lose(key, value, rule.reason)
         else:

@@ -36,17 +36,17 @@ def convert_xmrig(conversion: Conversion) -> None:
         if value is True or (isinstance(value, dict) and not is_off(value.get("enabled"))):
             conversion.lose(key, value, "mining with GPUs is not supported")
         elif value is not None:
-            conversion.leave(key, value, "it is off")
+            conversion.leave(key, value, "this setting is off")
     value = conversion.take("api")
     if isinstance(value, dict) and not is_off(value.get("port")) and value["port"] != 0:
         conversion.lose("api", value, "use --http for statistics; its paths and answers are others")
     elif value is not None:
-        conversion.leave("api", value, "it is off, or only names the worker")
+        conversion.leave("api", value, "this setting is off, or only names the worker")
     value = conversion.take("tls")
     if isinstance(value, dict) and not is_off(value.get("enabled")):
         conversion.lose("tls", value, "the HTTP server has no TLS; put a web server with TLS in front of it")
     elif value is not None:
-        conversion.leave("tls", value, "it is off; the TLS of a pool is set with the pool")
+        conversion.leave("tls", value, "this setting is off; the TLS of a pool is set with the pool")
     conversion.apply(_RULES)
 
 
@@ -71,7 +71,7 @@ def _other_mode(pool: dict[str, Any]) -> str:
         if not is_off(name) and not (isinstance(name, str) and values.is_sha256d(name)):
             return f"expected the {'coin bitcoin' if key == 'coin' else 'algorithm sha256d'}, got {shown(name)}"
     if not is_off(pool.get("daemon")):
-        return "it is a node; stratum-miner solo mines on a node"
+        return "this pool is a node; stratum-miner solo mines on a node"
     if not is_off(pool.get("self-select")):
         return "the miner cannot choose its own block templates (self-select)"
     return ""
@@ -85,21 +85,21 @@ def _pool_key(key: str, value: Any, *, has_tls: bool) -> SettingPairs:
             yield "user", values.text(value)
         case "pass":
             if value is None:
-                raise NothingToDo("it is not set")
+                raise NothingToDo("this key is not set")
             yield "pass", values.secret(value)
         case "enabled":
             if values.flag(value):
                 raise NothingToDo("pools are enabled without a setting")
             yield "enabled", False
         case "tls":
-            raise NothingToDo("it is part of url" if has_tls else "it is off")
+            raise NothingToDo("this key is part of url" if has_tls else "this setting is off")
         case "tls-fingerprint":
             if is_off(value):
-                raise NothingToDo("it is not set")
+                raise NothingToDo("this key is not set")
             yield "tls_fingerprint", values.fingerprint(value)
         case "socks5":
             if is_off(value):
-                raise NothingToDo("it is not set")
+                raise NothingToDo("this key is not set")
             host = f"127.0.0.1:{value}" if isinstance(value, int) and not isinstance(value, bool) else value
             yield "proxy", values.proxy(host, plain="socks5h", socks5="socks5h")
         case "keepalive":
@@ -107,15 +107,15 @@ def _pool_key(key: str, value: Any, *, has_tls: bool) -> SettingPairs:
         case "sni":
             raise NothingToDo("the miner always names the host to the pool")
         case "algo" | "coin":
-            raise NothingToDo("stratum-miner mines nothing else" if not is_off(value) else "it is not set")
+            raise NothingToDo("stratum-miner mines nothing else" if not is_off(value) else "this key is not set")
         case "nicehash":
             raise NothingToDo("the pool decides the first bytes of the nonce by Stratum itself")
         case "variant":
             raise NothingToDo(_NOT_SHA256D)
         case "daemon-poll-interval" | "daemon-job-timeout" | "daemon-zmq-port" | "submit-to-origin":
-            raise NothingToDo("it belongs to mining on a node")
+            raise NothingToDo("this key belongs to mining on a node")
         case _ if is_off(value):
-            raise NothingToDo("it is off")
+            raise NothingToDo("this setting is off")
         case "rig-id":
             raise InvalidValue("Stratum for Bitcoin has no such field; many pools take the name after a dot in user")
         case _:
@@ -154,7 +154,7 @@ def _convert_http(conversion: Conversion) -> None:
     value = conversion.take("http")
     if not isinstance(value, dict) or is_off(value.get("enabled")):
         if value is not None:
-            conversion.leave("http", value, "it is off")
+            conversion.leave("http", value, "this setting is off")
         return
     host, port = value.get("host", "127.0.0.1"), value.get("port", 0)
     try:
@@ -179,7 +179,7 @@ def _convert_processor(conversion: Conversion) -> None:
     value = conversion.take("cpu")
     if not isinstance(value, dict):
         if value is not None:
-            conversion.leave("cpu", value, "it is not set")
+            conversion.leave("cpu", value, "this key is not set")
         return
     if value.get("enabled") is False:
         conversion.lose("cpu.enabled", False, "nothing is left to mine with: name devices with device = ...")
@@ -198,7 +198,7 @@ def _on(value: Any) -> bool | None:
 
 
 _OTHER = Idle(_NOT_SHA256D)
-_SCREEN = Idle("it is about the screen of that program")
+_SCREEN = Idle("this key is about the screen of that program")
 _SERVICE = Idle("the service manager decides this; stratum-miner service prints a systemd unit")
 
 _RULES: dict[str, KeyRule] = {
@@ -219,7 +219,7 @@ _RULES: dict[str, KeyRule] = {
     "health-print-time": _SCREEN,
     "donate-level": Idle("stratum-miner takes no donation"),
     "donate-over-proxy": Idle("stratum-miner takes no donation"),
-    "dmi": Idle("it reads the memory modules of the computer"),
+    "dmi": Idle("this key reads the memory modules of the computer"),
     "bind": Lost("stratum-miner proxy accepts other miners"),
     "mode": Lost("stratum-miner proxy accepts other miners"),
     **dict.fromkeys(("av", "safe", "asm", "huge-pages", "hw-aes", "max-cpu-usage", "custom-diff"), _OTHER),
@@ -229,7 +229,7 @@ _RULES: dict[str, KeyRule] = {
     "dns": Idle("the system resolves host names"),
     "bench": Idle("use stratum-miner bench to measure"),
     "randomx": _OTHER,
-    "version": Idle("it is the version of the file"),
+    "version": Idle("this key is the version of the file"),
 }
 XMRIG_KEYS = frozenset({*_RULES, "pools", "cpu", "opencl", "cuda", "http", "tls"}) | {
     *("pools.algo", "pools.coin", "pools.daemon", "pools.enabled", "pools.keepalive", "pools.nicehash", "pools.rig-id"),

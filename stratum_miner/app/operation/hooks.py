@@ -90,7 +90,7 @@ class Hook:
             try:
                 HttpTarget.parse(target)
             except ValueError:
-                raise UsageError(f"--on-event: expected a URL with a host for {kind}") from None
+                raise UsageError(f"--on-event: expected a URL with a host after {kind}=, got another URL") from None
             for secret in _secrets_of(target):
                 secrets.register(secret)
         return cls(kind, target)

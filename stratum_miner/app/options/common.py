@@ -19,6 +19,17 @@ Json: TypeAlias = Annotated[
         group="Output",
     ),
 ]
+SummaryJson: TypeAlias = Annotated[
+    bool,
+    Parameter(
+        name="--json",
+        help="Print the summary at the end as JSON on stdout.",
+        negative=(),
+        show_default=False,
+        group="Output",
+    ),
+]
+"""``Json`` for a command whose result is the summary of its run."""
 Debug: TypeAlias = Annotated[
     bool,
     Parameter(

@@ -58,8 +58,8 @@ class MineOptions(PoolOptions):
         int | None,
         Parameter(
             name="--retries",
-            help="Number of failed attempts to connect in a row after which mining stops, not counting the first one. "
-            "Without this option, or with -1, mining never stops for this reason.",
+            help="Number of times that the miner tries again after it failed to connect to the pool. If all these "
+            "attempts fail, mining stops. Without this option, or with -1, mining never stops for this reason.",
             group="Pool",
         ),
     ] = None
@@ -116,8 +116,8 @@ class MineOptions(PoolOptions):
         str | None,
         Parameter(
             name="--electricity",
-            help="Price of 1 kWh, such as 0.30, in any currency. The summary of mine then shows the cost of mining, "
-            "its luck and the estimated income.",
+            help="Price of 1 kWh, such as 0.30, in any currency. With this option, the summary at the end of mining "
+            "shows the cost of mining, its luck and the estimated income.",
             group="Economics",
         ),
         LIVE,

@@ -55,7 +55,7 @@ class ProxyOptions(PoolOptions):
         ),
     ] = None
     time_limit: goal.TimeLimit = None
-    json: common.Json = False
+    json: common.SummaryJson = False
     debug: common.Debug = False
     http: http_access.StatisticsAddress = None
     http_network: http_access.HttpNetwork = False

@@ -309,7 +309,9 @@ class ChipChain(ABC):
                 f"mine with these chips only by adding chips={found}"
             )
         if found > wanted:
-            raise WrongChip(f"{self.path}: expected {wanted} {self.board.chip}, {found} answered: check the kind")
+            raise WrongChip(
+                f"{self.path}: expected {wanted} {self.board.chip}, {found} answered: check the kind of the device"
+            )
 
     async def _ramp_up(self, base: float, step: float, pause: float) -> None:
         if self.frequency is None:

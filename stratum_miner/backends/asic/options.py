@@ -154,7 +154,7 @@ def _idle_off(given: Mapping[str, str]) -> float:
     try:
         return parse_duration(given["idle_off"], 0, 86400) if "idle_off" in given else IDLE_OFF_S
     except ValueError as error:
-        raise BackendOptionError(f"idle_off: {error}; never keeps the device on") from None
+        raise BackendOptionError(f"idle_off: {error}; with idle_off=never, the device stays on") from None
 
 
 def _number(given: Mapping[str, str], name: str, low: float, high: float) -> float | None:

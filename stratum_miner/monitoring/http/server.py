@@ -240,7 +240,7 @@ def _checked(request: h11.Request) -> h11.Request:
         raise h11.RemoteProtocolError(f"version {request.http_version.decode()}")
     if b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0"):
         raise h11.RemoteProtocolError(
-            "expected no Transfer-Encoding beside Content-Length or with HTTP/1.0, got such a request"
+            "expected a request of HTTP/1.1 and without Content-Length, because it has Transfer-Encoding"
         )
     if request.target.startswith(b"/"):
         return request

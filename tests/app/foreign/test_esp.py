@@ -176,4 +176,4 @@ def test_a_bad_port_is_named_by_its_key() -> None:
 
 def test_keys_of_stratum_2_are_no_readings() -> None:
     content = {"stratumURL": "a.example", "stratumPort": 3333, "stratumUser": "w", "stratumV2AuthorityPubkey": "9c4z"}
-    assert left(content)["stratumV2AuthorityPubkey"] == "it belongs to Stratum version 2"
+    assert left(content)["stratumV2AuthorityPubkey"] == "this key belongs to Stratum version 2"

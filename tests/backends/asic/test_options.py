@@ -68,7 +68,7 @@ def test_a_unit_may_stand_behind_the_number() -> None:
         (
             "compac",
             {"idle-off": "soon"},
-            "idle_off: expected a time from 0s to 1d, such as 90s or 1h30m, got 'soon'; never keeps",
+            "idle_off: expected a time from 0s to 1d, such as 90s or 1h30m, got 'soon'; with idle_off=never",
         ),
         ("compac", {"allow-out-of-limits": "maybe"}, "expected yes or no"),
     ],
