@@ -146,7 +146,7 @@ class _Device:
             unregister()
 
     def _note_change(self, void: bool) -> None:
-        del void  # the device switches to the new job at once in any case, as the CPU backend does
+        del void  # makes no difference: the device always switches to the new job at once, as the CPU backend does
         self._changed.set()
         self._changed = trio.Event()
         if self._current is not None:

@@ -180,7 +180,8 @@ async def _shares_are_blocks(pool: PoolUnderTest, hasher: Hasher, facts: Facts) 
             job = (await probe.session()).job
         except (Skip, UnexpectedDisconnect, Silent, Unreachable):
             return True
-    # False if only some shares are blocks, because the checks then look for shares that are no blocks.
+    # If only some shares are blocks, the result is False, because the checks can then look for shares that are not
+    # blocks.
     return job.share_target <= job.network_target
 
 

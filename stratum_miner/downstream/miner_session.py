@@ -255,7 +255,8 @@ class MinerSession(Generic[J]):
         if share.refusal is None:  # the share was credited when it arrived
             return None
         share_difficulty = solution.difficulty
-        # a weak block meets the network target but not the share target: its own difficulty is less than the job's
+        # a block that does not meet the share target (a weak block) counts with its own difficulty, which is less than
+        # the difficulty of the job
         difficulty = min(solution.job.difficulty, share_difficulty)
         self._credit(counted, difficulty, share_difficulty, now)
         return AnsweredWithTrue(share.submit.worker_name, solution, difficulty, share_difficulty, solution.is_block)
@@ -348,8 +349,8 @@ class MinerSession(Generic[J]):
         self._announce_wanted_difficulty(now)
 
     def _grant_version_rolling(self, mask: int) -> bool | VersionRollingGrant:
-        # grant the allowed bits even if the miner asked for more of them: by BIP 310, the miner decides whether they
-        # are enough
+        # grant the allowed bits even if the miner asked for more bits: in BIP 310, it is the miner who decides whether
+        # the granted bits are enough
         self._requested_mask = mask
         self.version_mask = mask & self._policy.rollable_mask
         self._rolls = self.version_mask != 0

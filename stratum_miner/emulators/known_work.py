@@ -16,10 +16,11 @@ _TAIL_J: Final = "043a0217df1b2266"
 difficulty 1."""
 
 _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
-    # block 171874, with which drivers detect Icarus and similar devices (docs/reference/asic.md#golden-work)
+    # the work of block 171874, with which drivers detect Icarus and similar devices
+    # (docs/reference/asic.md#golden-work)
     "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a87320b1a1426674f2fa722ce": (0x000187A2,),
-    # the work with which bfgminer detects how many engines a device has: the number of engines decides which of these
-    # nonces the device reports first (docs/reference/asic.md#engines-of-an-icarus)
+    # the work with which bfgminer counts the engines of a device: their number decides which of these four nonces the
+    # device reports first (docs/reference/asic.md#engines-of-an-icarus)
     "2e4c8f91fd595d2d7ea20aaacb64a2a04382860277cf26b6a1ee04c56a5b504a6461011ac906a951fb9b3c73": (
         0x04C0FDB4,
         0x417C0F36,

@@ -171,8 +171,8 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
         ShareFault(
             "ntime",
             "has a time three hours in the future, which is invalid in a block",
-            # with another time, the share has another hash, which is almost certainly above the target; a pool that
-            # checks the hash before the time therefore answers LOW_DIFFICULTY
+            # LOW_DIFFICULTY comes from pools that check the hash before the time: another time gives the share another
+            # hash, which is almost certainly above the target
             frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY}),
             _ntime,
         ),

@@ -451,8 +451,8 @@ class LoadGenerator:
                 self._send(connection, miner.due_share(self._clock()))
 
     def _wake(self) -> None:
-        # An error here is harmless. If the buffer of the socket is full, the bytes in it wake the loop. If the socket
-        # is closed, the loop has ended.
+        # An error of the socket is harmless: either its buffer is full, and the bytes in the buffer wake the loop, or
+        # the socket is closed, because the loop has ended.
         with contextlib.suppress(OSError):
             self._wake_out.send(b"\0")
 

@@ -205,9 +205,9 @@ class Metrics:
             merged.sent += count.sent
             merged.refused += count.refused
             merged.accepted += count.accepted
-        # The spread of a job is the time between its arrival at the first and at the last miner of a shard. If both
-        # shards received the job, keep the longer of their two spreads, because the clocks of two shards cannot be
-        # compared.
+        # If both shards received a job, keep the longer of their two spreads. (The spread is the time between the
+        # arrival of the job at the first and at the last miner of a shard.) A spread across both shards is unknown,
+        # because their clocks cannot be compared.
         for job_id, spread in other.notifies.items():
             known = self.notifies.get(job_id)
             if known is None:

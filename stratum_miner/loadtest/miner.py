@@ -313,8 +313,8 @@ class SimulatedMiner:
             self._pace(now, work.target)
         elif self.due is not None and before.notify.previous_hash != work.notify.previous_hash:
             self.found_share = None
-            # the search thread searches in advance for shares that take long to find. Until now, it has searched for
-            # shares of the previous job, which a new block has made stale: let it start again with the new job
+            # Shares that take long to find are searched in advance, by the search thread. It has searched for a share
+            # of the previous job, which a new block has made stale: let it start again with the new job
             if hashes_of(work.target) > INLINE_HASHES:
                 self.run_state.schedule(self, self.due)
 
@@ -400,8 +400,8 @@ class SimulatedMiner:
                 try:
                     return share_fault(kind).spoil(self._fault_input(submit, work, kind), self.run_state.rng), kind
                 except FaultNotPossible:
-                    # This fault cannot be made yet, so the share is sent without a fault. A duplicate needs an accepted
-                    # share, and a stale share needs a job on an earlier block.
+                    # Send the share without a fault, because this fault is not possible yet: a duplicate needs an
+                    # accepted share, and a stale share needs a job on an earlier block.
                     break
         return submit, ""
 

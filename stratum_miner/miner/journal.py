@@ -445,8 +445,9 @@ def _job(record: SubmittedShare, header: BlockHeader) -> Job:
         if type(values[name]) is not int or not 0 <= values[name] < 1 << 32:
             values[name] = getattr(header, name, 0)
     values["nbits"] = header.nbits
-    # Session numbers count the sessions of this run. The job comes from a session of an earlier run, so its session
-    # number is 0. The pool knows this session by its ``session_id``, with which a new pool client can resume it.
+    # The session number is 0, because only the sessions of this run are numbered, and the job comes from an earlier
+    # run. The pool knows the session of the job by its ``session_id``. A new pool client can resume the session with
+    # this id.
     origin = Origin(PoolKey(record.pool), record.worker, 0, record.session_id)
     converted = {name: msgspec.convert(value, _JOB_TYPES[name]) for name, value in values.items()}
     return Job(origin=origin, body=body, **converted)

@@ -99,9 +99,9 @@ class Standstill:
             while not over.wait(LOOK_S):
                 self.look()
 
-        with suppress(
-            RuntimeError
-        ):  # if the system allows no more threads, only the miner's sampler looks at the clock
+        # If the system allows no more threads, start() raises RuntimeError, and only the miner's sampler looks at the
+        # clock.
+        with suppress(RuntimeError):
             threading.Thread(target=watch, name="standstill", daemon=True).start()
         try:
             yield

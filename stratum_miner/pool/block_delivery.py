@@ -109,13 +109,13 @@ class BlockDelivery:
         end = await self._resubmit_chain(template.previous_hash)
         accepted = end != template.previous_hash
         for kept in self._undelivered:
-            # _resubmit_chain has just tried the block that builds on ``end``, so it is not submitted again here.
+            # Leave out the block whose parent has the hash ``end``, because _resubmit_chain has just submitted it.
             if not kept.waits_for_parent and _previous_hash(kept.block) != end:
                 accepted = await self._deliver_late(kept) or accepted
         if not accepted:
             kept_there = self._accepted.on(template.previous_hash)
-            # The pool submits only one block on each parent. If the block that the node had accepted on this parent is
-            # no longer in the node's best chain, allow another block on the same parent.
+            # The pool submits only one block on each parent. It may submit another one on this parent if the node has
+            # accepted none of its blocks there, or may have lost the accepted one.
             if kept_there is None or kept_there.may_be_lost:
                 self._extended.pop(template.previous_hash, None)
             self._update_recent(template.height)
@@ -151,7 +151,8 @@ class BlockDelivery:
             new, lost = self._undelivered.on(previous_hash), self._accepted.on(previous_hash)
             if new is not None and await self._deliver_late(new):
                 accepted.append(new)
-            # If ``accepted`` is not empty, the node lacked the parent of ``lost``, so it has lost this block, too.
+            # ``lost`` is a block that the node had accepted earlier. If ``accepted`` is not empty, the node did not
+            # have the parent of ``lost`` until now, so it cannot have ``lost`` either.
             elif lost is not None and (lost.may_be_lost or accepted) and await self._resubmit_lost(lost):
                 accepted.append(lost)
             else:

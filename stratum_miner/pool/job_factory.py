@@ -99,8 +99,8 @@ class JobFactory:
             coinbase_prefix=prefix,
             coinbase_suffix=suffix,
             merkle_branch=template.merkle_branch,
-            # The bits that miners may roll are 0 here. Miners merge their own bits into this version in different ways.
-            # With zeros, all of these ways give the same result (docs/reference/stratum.md#merging-version-bits)
+            # Set the bits that miners may roll to 0. Miners merge their own bits into this version in different ways,
+            # which all give the same result if these bits are 0 (docs/reference/stratum.md#merging-version-bits)
             version=template.version & ~self._version_mask,
             nbits=template.nbits,
             ntime=ntime,

@@ -280,8 +280,7 @@ class Pool:
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
-            # A job is due one interval after the last publication. Before the first publication, check again after half
-            # an interval.
+            # Check again one interval after the last publication, but at the earliest half an interval from now.
             due = max(self._published_at, now - interval / 2) + interval
 
     async def _tick(self) -> None:

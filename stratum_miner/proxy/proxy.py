@@ -317,8 +317,8 @@ class Proxy:
 
     def _open_further(self) -> Upstream:
         upstream = Upstream(self.config, self._new_group, self._memory, self._answers, self._events)
-        # the miner for which this connection is opened may disconnect before the connection is ready. The connection
-        # then counts as unused from now on
+        # the connection counts as unused until it gets a miner: the miner for which it is opened may disconnect before
+        # the connection is ready
         upstream.unused_since = trio.current_time()
         self._upstreams.append(upstream)
         self._send_upstream.send_nowait(upstream)

@@ -93,8 +93,7 @@ TRANSITIONS: dict[ClientState, dict[_Trigger, ClientState]] = {
         _Trigger.CLOSE: ClientState.CLOSED,
     },
     ClientState.SUBSCRIBED: {_Trigger.CLOSE: ClientState.CLOSED},
-    # lines that came before the stream ended may be handled after its end; one of these lines may be the reply to
-    # mining.subscribe
+    # the reply to mining.subscribe may be handled after the end of the stream, if it came before the end
     ClientState.CLOSED: {_Trigger.SUBSCRIBE_ACCEPTED: ClientState.CLOSED, _Trigger.CLOSE: ClientState.CLOSED},
 }
 
@@ -418,7 +417,7 @@ class ClientConnection:
         if not self._requested_rolling:
             self._events.append(events.Ignored("mining.set_version_mask, but the client asked for no version rolling"))
             return
-        # this mask may be ignored: if the pool grants version rolling later, its reply contains a mask, too
+        # nothing is lost if this mask is ignored: if the pool grants version rolling later, its reply contains the mask
         if not self._settings.version_rolling:
             self._events.append(events.Ignored("mining.set_version_mask before version rolling was granted"))
             return

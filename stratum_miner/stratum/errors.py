@@ -66,10 +66,11 @@ _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
     38: ErrorReason.UNKNOWN_METHOD,  # the code of cpuminer-opt
 }
 
-# These patterns are compared with the text of an error, in lower case. The code of the error counts only if no pattern
-# matches, because codes are unreliable: bzminer#193 reports code 24 for duplicates, slush0's Python server sends code
-# -2 for a missing job, and ckpool sends a text without a code. docs/reference/stratum.md#error-codes-and-texts lists
-# the texts that the patterns match. The time to match a pattern is linear in the length of the text.
+# The first of these patterns that matches the text of an error, in lower case, decides its reason. The code of the
+# error counts only if no pattern matches, because codes are unreliable: bzminer#193 reports code 24 for duplicates,
+# slush0's Python server sends code -2 for a missing job, and ckpool sends a text without a code.
+# docs/reference/stratum.md#error-codes-and-texts lists the texts that the patterns match. The time to match a pattern
+# is linear in the length of the text.
 _REASON_OF_TEXT = (
     (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others use code 23 for these
     (re.compile(r"duplicate"), ErrorReason.DUPLICATE),

@@ -153,8 +153,9 @@ class _Checker:
         async with self._running(self._factory(), source, buffer=0) as found:
             await self._receive(found, 3)
             source.give([new] * COPIES, void=True)
-            # number of hits (nonces that meet the target) of the old work unit after the change. Each thread of the
-            # backend may send one such hit, if it was waiting to send it when the work changed.
+            # number of hits (nonces that meet the target) of the old work unit that came after the change. One hit of
+            # each thread of the backend is permitted, because the thread may have been waiting to send it when the work
+            # changed.
             late = 0
             while True:
                 [hit] = await self._receive(found, 1)

@@ -112,7 +112,7 @@ class MiningRun:
                 continue
             await chain.prepare(unit)
             if woken.is_set():
-                continue  # work changed meanwhile: the work unit may be void, and there is newer work in any case
+                continue  # the work changed meanwhile: load newer work instead of this unit, which may be void
             self._expect()
             work = await chain.load(unit)
             self._tally.work_sent += 1

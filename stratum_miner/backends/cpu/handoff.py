@@ -82,7 +82,7 @@ class Handoff:
         the hit. ``generation`` is the value that the stop word had when the search began."""
         self._room.acquire()
         if self.closed:
-            self._room.release()  # nothing empties the queue any more: let the next waiting thread continue, too
+            self._room.release()  # nothing empties the queue after ``close``: let the next waiting thread continue, too
             return
         self._hits.append((generation, hit))
         self._wake()

@@ -272,8 +272,8 @@ class Failover:
             return False
         if active is not None and _is_up(self._pools[active]):
             return index <= active
-        # Keep trying every pool that the miner has begun to try. Begin to try another pool only if no better pool is
-        # likely to send a job soon.
+        # Keep trying each pool that was tried before. Try a new pool only if none of the better pools, which stand
+        # before it in the list, is likely to send a job soon.
         hopeful = any(self._is_hopeful(better, now) for better in self._pools[:index])
         return pool.condition is not Condition.UNTRIED or not hopeful
 

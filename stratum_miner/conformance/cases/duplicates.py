@@ -192,8 +192,8 @@ async def foreign_session(probe: Probe) -> CheckOutcome:
 )
 async def under_another_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    # The probability that a share also meets the share target under the id of the next job, which gives it a different
-    # hash.
+    # Under the id of the next job, the share has a different hash. This is the probability that this hash meets the
+    # share target, too.
     probability = connection.job.search_target / 2.0**256
     count = 1 if probability < RARE else 8 if probability < 0.6 else 30
     shares = [await _accepted(probe, connection) for _ in range(count)]

@@ -85,7 +85,7 @@ async def byte_by_byte(probe: Probe) -> CheckOutcome:
 )
 async def three_in_one_segment(probe: Probe) -> CheckOutcome:
     connection = await probe.session(job=False)
-    # The three requests are mining.submit, because every pool answers this method, at least with an error.
+    # The three requests use the method mining.submit, because every pool answers it, at least with an error.
     share = (NO_JOB, "00" * connection.extranonce2_size, "00000000")
     requests = [connection.compose("mining.submit", connection.worker, *share, f"{nonce:08x}") for nonce in range(3)]
     await connection.send(b"".join(line for _, line in requests))

@@ -213,7 +213,7 @@ class Earnings:
         """Return the figures for --json and the HTTP API. Money is in the user's currency; unknown figures are None."""
         operation, interval = self.operation, self.measured.luck.interval()
         power, per_day = self.power, self._per_day
-        # a measured power changes, so the costs since the start cannot be computed from its current value
+        # the costs since the start are only known if the user gave the power: a measured power changes
         fixed = self.tariff.power is not None
         found: dict[str, Any] = {
             "power_w": None if power is None else float(power),

@@ -77,8 +77,8 @@ def price(answer: bytes, field: str | None, option: str, source: str, today: dat
         except (ValueError, RecursionError, ArithmeticError):  # an exponent of 20 digits raises ArithmeticError
             raise SourceError(f"{option}: expected JSON from {source}, got {sanitize(text, SHOWN)!r}") from None
         value = _walk(value, field, source)
-    # The text comes from another program, so a point in it is a decimal point, as Decimal() expects. Decimal() would
-    # also accept non-ASCII digits, and underscores as in 1_000; such a text is rejected here.
+    # Reject non-ASCII digits, and underscores as in 1_000, because Decimal() would accept them. A point is taken as a
+    # decimal point, because the text was written by a program.
     plain = "" if isinstance(value, bool) or not str(value).isascii() or "_" in str(value) else str(value)
     try:
         found = written_numbers.unmistakable(Decimal(plain))

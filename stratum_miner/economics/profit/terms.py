@@ -393,8 +393,8 @@ def _read(
     """Return the number of ``parts`` times ``factor``."""
 
     def value_of(found: Decimal) -> Decimal:
-        # If the exponent of ``found`` is this large, the product could overflow. ``found`` alone is then out of range
-        # already, so the factor can be left out.
+        # Leave out the factor if ``found`` is extremely large or small: the product could overflow, and ``found`` alone
+        # is out of range already.
         return found if found and abs(found.adjusted()) > MAX_LENGTH else found * factor
 
     before, number_text, after = parts

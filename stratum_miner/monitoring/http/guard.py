@@ -65,7 +65,7 @@ class Access:
             return True
         try:
             ipaddress.IPv6Address(found["address"]) if found["address"] else ipaddress.IPv4Address(found["name"])
-        except ValueError:  # a name that is not configured, or an address in a form that no browser sends
+        except ValueError:  # neither a configured name nor an address in the form that browsers send
             return False
         return True
 

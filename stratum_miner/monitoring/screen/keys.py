@@ -42,7 +42,7 @@ def in_foreground(descriptor: int) -> bool:
     example because a shell started it with ``&``. If such a process changes the settings, the terminal stops it."""
     try:
         return os.tcgetpgrp(descriptor) == os.getpgrp()
-    except OSError:  # not the controlling terminal of this process, so it stops nothing
+    except OSError:  # not the controlling terminal of this process, so it cannot stop the process
         return True
 
 

@@ -25,7 +25,7 @@ _BRING_UP = (
     SetTicket(pause=0.02),
     Write(0x68, 0xC0700111, times=2, pause=0.05),  # PLL3, needed for a fast baud rate
     Write(0x28, 0x0600000F, pause=0.1),  # fast UART
-    # the chip's exact rate is 1.5625 MBd; the rate of this computer is 4 % lower, which does no harm
+    # the chip then sends at exactly 1.5625 MBd. This computer uses a rate that is 4 % lower, which does no harm
     SwitchBaud(0x18, 0x00006131, host_baud=1_500_000, back=0x00007A31),
     RampUp(base=200, step=25, pause=0.1),
     VerifyClock(),

@@ -20,7 +20,7 @@ _BRING_UP = (
     CountChips(1.0),
     Deactivate(times=3, pause=0.005),
     AssignAddresses(pause=0.005),
-    # the chip's exact rate is 1.5625 MBd; the rate of this computer is 4 % lower, which does no harm
+    # the chip then sends at exactly 1.5625 MBd. This computer uses a rate that is 4 % lower, which does no harm
     SwitchBaud(_BAUD, 0x00200100, host_baud=1_500_000, back=0x00201A00),
     Write(_BAUD, 0x40208180, pause=0.01),  # other drivers call this value "gate block"
     OpenCores(116),

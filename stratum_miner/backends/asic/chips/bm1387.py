@@ -41,8 +41,8 @@ class Bm1387Chain(RegisterChain):
     dialect = BM1387
     chip_id = 0x1387
     rolls = (ALL_BITS, 2)  # all version bits may be rolled, at most 2 at a time: a job has up to 4 midstates
-    # a reply contains the sum of the job id and the number of the midstate (0 to 3). Because the job ids are multiples
-    # of 4, the sum shows both. The maker's driver uses consecutive job ids instead, so it has to try several jobs for
+    # multiples of 4, because a reply contains only the sum of the job id and the number of the midstate (0 to 3): with
+    # multiples of 4, the sum shows both. The maker's driver uses consecutive job ids, so it has to try several jobs for
     # each reply (docs/reference/asic.md#newpac-and-r606)
     job_ids = tuple(range(0x10, 0x7D, 4))
 
@@ -69,9 +69,9 @@ class Bm1387Chain(RegisterChain):
         """Decode a reply. The id in the reply is the sum of job id and midstate number."""
         identifier = reply.tag[1]
         candidates = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
-        # the first byte of a nonce shows the chip: the nonces of chip i of N begin at its address, i·floor(256/N). So
-        # the byte is divided by floor(256/N). Without the rounding, the first nonces of a chip would be counted for the
-        # chip before it (docs/reference/asic.md#newpac-and-r606)
+        # the first byte of a nonce shows which of the N chips found it: its lowest value in the nonces of chip i is the
+        # address of the chip, i·floor(256/N). The byte is divided by floor(256/N), not by 256/N, which would count the
+        # first nonces of a chip for the chip before it (docs/reference/asic.md#newpac-and-r606)
         chip = min(reply.nonce[0] // self.address(1), self.chips - 1) if self.chips > 1 else 0
         return ReportedNonce(reply.nonce, candidates, chip=chip)
 

@@ -70,8 +70,8 @@ class Setting:
 CONFIGURATION_5V = (
     Setting(PHASE, 0x00, "byte"),
     Setting(0x33, 650, "linear11"),  # switching frequency, kHz
-    # command 58, the warning of a low input voltage, must not be written, because of an error of the TPS546
-    # (docs/reference/asic.md#regulators-sensors-and-fans)
+    # command 0x58, which sets the limit for a warning of a low input voltage, is left out: because of an error of the
+    # TPS546, it must not be written (docs/reference/asic.md#regulators-sensors-and-fans)
     Setting(0x35, 4.8, "linear11"),  # switch on above this input voltage, V
     Setting(0x36, 4.5, "linear11"),  # switch off below this input voltage, V
     Setting(0x55, 6.5, "linear11"),  # input voltage too high: fault, V
