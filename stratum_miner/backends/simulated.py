@@ -40,10 +40,10 @@ DEFAULT_HASH_RATE = 1e6
 """Hash rate in H/s if the option ``hash_rate`` is not given."""
 MAX_DEVICES = 256
 MOST_LATE_SECONDS = 0.25
-"""Longest delay of a hit, in seconds, for which the search is expected to catch up. A hit is a nonce that meets the
-target; it is late if the kernel finds it only after the time at which it is due. After a delay up to this limit, the
-next hits are due as if there had been no delay. After a longer delay, the next hits are due later by the whole delay,
-and none of the delay counts as search time of the device. The value is an estimate."""
+"""Longest delay, in seconds, that the search is expected to make up for. A hit (a nonce that meets the target) is
+delayed if the kernel finds it only after the time at which it is due. After a delay up to this limit, the next hits are
+due as if there had been no delay. After a longer one, the next hits are due later by the whole delay, and none of it
+counts as search time of the device. The value is an estimate."""
 SLICE_SECONDS = 0.001
 """Seconds for which the kernel searches before other trio tasks get their turn."""
 

@@ -12,8 +12,7 @@ versions, each with the results that were recorded from a real chip.
 from typing import Final
 
 _TAIL_J: Final = "043a0217df1b2266"
-"""nbits and ntime, as hexadecimal digits, of some of the works in ``_MIDSTATES``. These works were made for tests at
-difficulty 1."""
+"""nbits and ntime, as hexadecimal digits, of those works in ``_MIDSTATES`` that were made for tests at difficulty 1."""
 
 _MIDSTATES: Final[dict[str, tuple[int, ...]]] = {
     # the work of block 171874, with which drivers detect Icarus and similar devices

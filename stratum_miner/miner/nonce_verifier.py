@@ -24,8 +24,8 @@ class NonceVerifier:
 
     def __init__(self, submitted_earlier: Collection[bytes] = frozenset()) -> None:
         self.below_target = 0
-        """Number of correct hashes that were not submitted because they missed the share target. Hashes that miss the
-        share target but solve a block (weak blocks) are counted only if they were not submitted."""
+        """Number of correct hashes that were not submitted because they missed the share target. A hash that misses the
+        share target but solves a block (a weak block) is counted only if it was not submitted."""
         self.withheld = 0
         """Number of shares that are not submitted, because the pool has them already or would call them duplicates."""
         self.shares_found = 0

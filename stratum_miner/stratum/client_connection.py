@@ -58,9 +58,9 @@ MAX_BAD_LINES = 10
 """The connection ends after this many consecutive unusable lines. The value is a guess, not a measurement: a pool that
 garbles a line normally sends usable lines again after one or two unusable lines."""
 MAX_BAD_EXCESS = 100
-"""A connection counts its unusable lines: each adds 1 to the counter, and each usable line subtracts 1, unless the
-counter is 0. The connection ends when the counter reaches this value. A pool that sends usable and unusable lines by
-turns therefore does not reach it. The value is a guess, not a measurement."""
+"""The connection ends when its counter of unusable lines reaches this value. Each unusable line adds 1 to the counter,
+and each usable line subtracts 1, unless the counter is 0. So a pool that alternates between usable and unusable lines
+does not reach the value. The value is a guess, not a measurement."""
 MAX_EMPTY_LINES = 1000
 """The connection ends after this many consecutive empty lines. Some empty lines are allowed: a pool may send them to
 keep the connection alive."""

@@ -46,7 +46,7 @@ MAX_LINE_AUTHORIZED = 64 << 10
 mining.authorize of the miner is accepted, ``MAX_LINE_AUTHORIZED`` after that
 (docs/reference/stratum.md#line-limits)."""
 MAX_WORKERS = 64
-"""Maximum number of worker names that one connection may authorize. Picked by feel, not measured."""
+"""Maximum number of worker names that one connection may authorize. The value is a guess, not a measurement."""
 MAX_REFUSED = 1000
 """Number of requests in a row that the connection itself may refuse. One more ends the connection, because no real
 miner sends so many bad requests in a row."""

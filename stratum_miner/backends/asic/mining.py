@@ -39,8 +39,8 @@ WATCH_EVERY_S = 1.0
 BUSY_ENOUGH = 0.9
 """If the chips have work for less than this fraction of the time, a warning is logged."""
 WEAK_NONCES = 16
-"""The ticket mask says how hard a nonce must be for a chip to report it. If the mask should have suppressed this many
-consecutive nonces, it is written again: the chip has probably restarted and lost the mask."""
+"""The ticket mask of a chip is written again if this many consecutive nonces were easier than the mask permits: the
+chip has probably restarted and lost it. The mask says how hard a nonce must be for the chip to report it."""
 
 
 class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware

@@ -19,10 +19,9 @@ check = Topic("shares")
 SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
-"""The check ERR-06 submits an accepted share again, under the id of the next job. With the next job, the share has
-another hash. The check can use only a share whose other hash misses the share target. If a random hash meets the share
-target with a probability below ``RARE``, the check prepares only one share, because its other hash almost surely misses
-the target. Otherwise the check prepares several shares, so that it can probably use at least one of them."""
+"""If a random hash meets the share target with a probability below ``RARE``, the check ERR-06 prepares one share,
+otherwise several. It submits an accepted share again under the id of the next job, where the share has another hash. It
+can use only a share whose other hash misses the share target. Below ``RARE``, this is almost certain for each share."""
 
 
 async def _submit_again(
