@@ -98,8 +98,8 @@ class Script:
         return self._jobs.get(job_id, len(self.items)) < index
 
     def match_call(self, method: str) -> ScriptLine | None:
-        """Of the recorded calls of this method by the live peer's side, return the first that was not received yet, and
-        note it as received. Return None if there is none."""
+        """The live peer takes the place of one side of the recording. Of this side's recorded calls of this method,
+        return the first that was not received yet, and note it as received. Return None if there is none."""
         waiting = self._calls.get(method)
         return self._matched(waiting.popleft()) if waiting else None
 
@@ -115,8 +115,8 @@ class Script:
         return self._matched(waiting.popleft())
 
     def match_other(self, line: bytes) -> ScriptLine | None:
-        """Of the recorded lines by the live peer's side, return the first that has these bytes and was not received
-        yet, and note it as received.
+        """The live peer takes the place of one side of the recording. Of this side's recorded lines, return the first
+        that has these bytes and was not received yet, and note it as received.
 
         Return None if there is no such line. Call this only for lines that are not messages.
         """
