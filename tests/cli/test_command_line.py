@@ -26,6 +26,7 @@ ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
         (["mine", "-o", "h:1", "-O", "nocolon"], ["--userpass", "USER:PASS"]),
         (["mine", "-o", "h:1", "-O", ":geheim"], ["--userpass", "without a worker name before the colon"]),
         (["mine", "-o", "h:1", "-u", "w", "--", "x"], ["expected only options, got 'x' as well"]),
+        (["completion"], ["SHELL is needed: shell to print the script for (bash, zsh or fish)"]),
         (["solo", "--address", "a"], ["--node is needed", "http://USER:PASS@HOST:PORT"]),
         (["mine", "-o", "h:1", "-O", "a:b", "-u", "c"], ["--userpass", "expected this or --user and --pass"]),
         (["mine", "-o", "h:1", "-u", "x", "-p", "secret1", "--pass-file", "f"], ["--pass-file", "a password or a "

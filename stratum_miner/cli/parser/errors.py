@@ -15,7 +15,9 @@ def sentence_of(error: cyclopts.CycloptsError) -> str:
     """Return the sentence of an error."""
     argument = error.argument
     if isinstance(error, cyclopts.MissingArgumentError) and argument is not None:
-        return f"{label_of(argument)} is needed: {purpose_of(argument)}"
+        kind = type_of_value(argument.hint)
+        listed = f" ({_either(list(map(str, get_args(kind))))})" if get_origin(kind) is Literal else ""
+        return f"{label_of(argument)} is needed: {purpose_of(argument)}{listed}"
     if isinstance(error, cyclopts.RepeatArgumentError):
         return f"{error.token.keyword}: expected this option once, got it several times"
     if isinstance(error, cyclopts.CoercionError) and argument is not None and error.token is not None:
