@@ -1,15 +1,17 @@
 """Each figure in docs/measured has the commit that was measured and the command that measured it."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.test_documents import prose
 
-COMMIT = re.compile(r"\b[Cc]ommit [0-9a-f]{7,8}\b|\| [0-9a-f]{7,8} \|")
+COMMIT = re.compile(r"\b[Cc]ommit (?P<said>[0-9a-f]{7,8})\b|\| (?P<listed>[0-9a-f]{7,8}) \|")
 COMMAND = re.compile(r"`(python|stratum-miner|make|bfgminer)\b")
-PAGES = sorted((Path(__file__).parents[1] / "docs" / "measured").glob("*.md"))
+ROOT = Path(__file__).parents[1]
+PAGES = sorted((ROOT / "docs" / "measured").glob("*.md"))
 
 
 def sections(page: Path) -> list[str]:
@@ -25,7 +27,22 @@ def test_a_table_of_figures_names_commit_and_command(page: Path) -> None:
     for section in sections(page):
         title = section.split("\n", 1)[0]
         whole = section if title.startswith("## ") else text
-        assert re.search(r"\b[Cc]ommit `?[0-9a-f]{7,8}\b|\| [0-9a-f]{7,8} \|", whole), (
-            f"{page.name}, {title}: no commit"
-        )
-        assert re.search(r"`(python|stratum-miner|make|bfgminer)\b", whole), f"{page.name}, {title}: no command"
+        assert COMMIT.search(whole), f"{page.name}, {title}: no commit"
+        assert COMMAND.search(whole), f"{page.name}, {title}: no command"
+
+
+def git(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_commits_belong_to_this_history() -> None:
+    if git("rev-parse", "--is-shallow-repository").stdout.strip() != "false":
+        pytest.skip("this is no clone with its whole history")
+    named = {
+        found["said"] or found["listed"]: page.name
+        for page in [*PAGES, ROOT / "docs" / "explanation" / "dependencies.md"]
+        for found in COMMIT.finditer(page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 10
+    for commit, page in named.items():
+        assert git("merge-base", "--is-ancestor", commit, "HEAD").returncode == 0, f"{page}: {commit}"
