@@ -35,8 +35,8 @@ log = structlog.get_logger(__name__)
 
 SAMPLE_S = 0.5
 LAST_POWER_S = 60.0
-"""When a run ends, the devices are already off. The power of the run is then the power that was measured last, unless
-that measurement is older than this many seconds."""
+"""At the end of a run, the devices are already off. The power that was measured last is then used as the power of the
+run. If that measurement is older than this number of seconds, the power is not known."""
 SHOWN_BLOCKS = 100
 SHOWN_EVENTS = 100
 
@@ -88,7 +88,8 @@ class Monitor:
         self._estimates = Estimates()
         self._has_ended = False
         self._last_power: tuple[float, tuple[float | None, bool]] | None = None
-        """When the devices last measured their power, and the result of ``measured_power``."""
+        """When the devices last measured their power (on ``clock``), and the result of ``measured_power`` at that
+        time."""
 
     # ---- what comes in --------------------------------------------------------------------------------------------
 
@@ -238,7 +239,8 @@ class Monitor:
         """Return two values: the power of the miner in watts (None if it is not known), and whether the real power is
         higher because some devices use power but do not measure it.
 
-        At the end of a run, the devices are already off. The power is then the last that they measured in the run."""
+        A configured power is returned as it is. Otherwise, the power is the sum of what the devices measure. At the end
+        of a run, the devices are already off. The last measurement is then used for up to ``LAST_POWER_S`` seconds."""
         configured = self._power_w()
         if configured is not None:
             return configured, False

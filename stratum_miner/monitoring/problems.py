@@ -38,8 +38,8 @@ results is computed from at least about 150 results, which arrived over a time o
 ANSWERS_JUDGED, ANSWERS_JUDGED_AT = 20, 10
 """A pool is judged by at most its newest 20 answers to shares, and only if there are at least 10 answers."""
 POOLS_NAMED = 3
-"""If no pool gives work, a text gives the reasons. It names at most this many pools, and says how many others there
-are."""
+"""If no pool gives work, ``why_no_work`` returns the reasons as a text. The text names at most this number of pools,
+and says how many other pools there are."""
 
 
 class RecentErrors:
@@ -127,13 +127,13 @@ def _of_device(severity: str, kind: str, number: int, text: str, advice: str) ->
 
 @dataclass(slots=True)
 class PoolProblems:
-    """Finds the problems of pools. For each pool, it remembers why the pool was lost, and the newest answers to
+    """Finds the problems of pools. For each pool, it remembers why the pool gives no work, and its newest answers to
     shares."""
 
     numbers: Numbers
     _lost: dict[PoolKey, tuple[str, str]] = field(default_factory=dict)
-    """For each pool that was lost: its condition at that time, such as ``down``, and the reason. Both are kept while
-    the miner tries to connect again."""
+    """For each enabled pool that was ``down``, ``silent`` or ``penalized`` since it was last ``up``: the newest of
+    these conditions, and the reason. Both are kept while the miner tries to connect again."""
     _answers: defaultdict[PoolKey, deque[str]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=ANSWERS_JUDGED))
     )
@@ -146,8 +146,8 @@ class PoolProblems:
         self._answers[pool].append(rejection)
 
     def look(self, snapshot: MinerSnapshot) -> list[ProblemView]:
-        """Return the problems of the enabled pools at the moment of the snapshot, and forget pools that are not in
-        it."""
+        """Return the problems of the enabled pools at the moment of the snapshot. Forget the conditions of pools that
+        are not in the snapshot."""
         known = {pool.key for pool in snapshot.pools}
         self._lost = {key: lost for key, lost in self._lost.items() if key in known}
         return [problem for pool in snapshot.pools for problem in self._of(pool, snapshot)]

@@ -90,8 +90,9 @@ class ProblemView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The miner as a whole. ``hash_rate`` is the average since the start of the miner. ``hash_rate_5s`` is the average
-    of the last 5 s; the names up to ``hash_rate_15m``, for the last 15 min, follow the same pattern."""
+    """The miner as a whole. ``hash_rate`` is the average since the start of the miner. ``hash_rate_5s``,
+    ``hash_rate_1m``, ``hash_rate_5m`` and ``hash_rate_15m`` are the averages of the last 5 s, 1 min, 5 min and
+    15 min."""
 
     version: str
     state: str
@@ -403,7 +404,8 @@ class EventView:
     secrets."""
 
     number: int
-    """Number of the event, counted from 1 in each run. With it, a reader can request only newer events."""
+    """Number of the event, counted from 1 in each run. A request that contains the number of the last received event
+    is answered with only the newer events."""
     at: float
     """Unix time."""
     level: str

@@ -55,10 +55,10 @@ async def run(
     """Run a program to its end, without a shell.
 
     ``seconds`` limits the run time. The standard output may have up to ``max_bytes`` bytes, and so may the standard
-    error. At the end, child processes of the program that still run are killed.
+    error. At the end, any child processes that the program has left running are killed.
 
-    If ``max_bytes`` is None, both outputs are discarded. If the program then ends in time, its child processes are not
-    killed. Raises ChildError if the program cannot be started, takes too long or prints too much.
+    If ``max_bytes`` is None, both outputs are discarded, and child processes of the program are killed only if the
+    program itself is killed. Raises ChildError if the program cannot be started, takes too long or prints too much.
     """
     target = subprocess.DEVNULL if max_bytes is None else subprocess.PIPE
     try:

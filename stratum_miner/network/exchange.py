@@ -33,7 +33,7 @@ non-ASCII letters, are sent as %xx."""
 class FetchError(Exception):
     """There is no usable response. The message names the server, but neither the path nor a password.
 
-    ``text`` is the message without the server. The same failure always has the same ``text``.
+    ``text`` is the message without the name of the server. The same failure always has the same ``text``.
     """
 
     def __init__(self, where: str, text: str) -> None:

@@ -81,9 +81,9 @@ class Bar:
     name: str
     """Name of the input that is lowered and raised, such as "electricity"."""
     low: float
-    """The result if this input is lowered and all other inputs stay."""
+    """The result if this input is lowered and all other inputs stay the same."""
     high: float
-    """The result if this input is raised and all other inputs stay."""
+    """The result if this input is raised and all other inputs stay the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

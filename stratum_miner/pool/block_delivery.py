@@ -1,4 +1,4 @@
-"""Submits the pool's blocks to the node, notes the results, and submits blocks again if the node has lost them.
+"""Submits the pool's blocks to the node, records the results, and submits blocks again if the node has lost them.
 
 A block is submitted to the node at once. If the node cannot be reached, or does not know the parent of the block, the
 block is kept. ``resubmit`` submits the kept blocks again before the next job is made, each after its parent.
@@ -114,8 +114,8 @@ class BlockDelivery:
                 accepted = await self._deliver_late(kept) or accepted
         if not accepted:
             kept_there = self._accepted.on(template.previous_hash)
-            # The pool submits only one block on each parent. It may submit another one on this parent if the node has
-            # accepted none of its blocks there, or may have lost the accepted one.
+            # The pool submits only one block on each parent. Allow a further block on this parent if the node has
+            # accepted no block of the pool on it, or may have lost the accepted block.
             if kept_there is None or kept_there.may_be_lost:
                 self._extended.pop(template.previous_hash, None)
             self._update_recent(template.height)

@@ -47,7 +47,7 @@ class JobFactory:
         self._fetched_at = 0.0
 
     def update(self, template: BlockTemplate, now: float) -> PoolJob | None:
-        """Note a template that the node has just given. Return a job if miners need a new one, otherwise None.
+        """Record a template that the node has just given. Return a job if miners need a new one, otherwise None.
 
         ``now`` is the time in seconds on a clock that never goes back, such as a monotonic clock. If the template
         differs from the previous one only in its time, miners need no new job. The next job that ``renew`` makes has

@@ -95,7 +95,8 @@ class JudgingPolicy:
     ) -> ShareVerdict[PoolJob] | ForwardVerdict[PoolJob]:
         """Judge a share. A share that solves a block is forwarded to the node.
 
-        If such a share is stale or below the share difficulty, the pool accepts it only if the node accepts the block.
+        A share that solves a block but is stale or below the share difficulty is accepted only if the node accepts the
+        block.
         """
         verdict = self._validator.judge(submit, jobs, unix_time)
         if isinstance(verdict, Accepted):

@@ -166,8 +166,8 @@ class NodeFollower:
         the template was requested.
 
         If the template comes from the wait for a new tip, ``after`` is the template that was the newest when the wait
-        began. Return False if the template was dropped, because it differs from the newest template and may be older
-        than that.
+        began. Return False if the template was dropped: it differs from the newest template and may be the older of the
+        two.
         """
         async with self._taking:
             last = self._last

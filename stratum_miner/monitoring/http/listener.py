@@ -1,4 +1,4 @@
-"""Serves an application on a bound socket, with a limited number of connections."""
+"""Serves an ASGI application over HTTP on a listening socket, with a limited number of connections."""
 
 import socket
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,8 @@ connections for one page."""
 
 
 async def serve(bound: socket.socket, source: Source, access: Access) -> None:
-    """Answer requests about a miner on a bound socket until cancelled. Closes the socket at the end."""
+    """Listen on the socket ``bound`` and answer HTTP requests about a miner until cancelled. Closes the socket at the
+    end."""
     await serve_application(bound, application(source, access))
 
 
@@ -55,8 +56,8 @@ def in_turns(app: ASGIApp) -> ASGIApp:
 
 
 async def serve_application(bound: socket.socket, app: ASGIApp) -> None:
-    """Serve an application on a bound socket until cancelled. Limits the number of connections at a time, and begins
-    answers one at a time. Closes the socket at the end."""
+    """Serve an application on the socket ``bound`` until cancelled. Limits the number of connections at a time, and
+    begins answers one at a time. Closes the socket at the end."""
     limit = trio.CapacityLimiter(MAX_CONNECTIONS)
     app = in_turns(app)
 

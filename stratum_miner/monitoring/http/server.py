@@ -133,11 +133,11 @@ class _Connection:
             self._refusal = (500, INTERNAL_ERROR)
 
     def _is_complete(self) -> bool:
-        """Return whether the connection can take another request: the present request has arrived as a whole, and its
-        answer has been sent.
+        """Return whether the connection can take another request. It can if the present request has arrived as a whole
+        and its answer has been sent.
 
-        If the application did not read all of the request's body, the rest of the body is skipped, as far as it has
-        arrived. If the end of the body has not arrived, the result is False.
+        If the application did not read the whole body of the request, this method discards the unread bytes that have
+        already arrived. If the end of the body has not arrived, the result is False.
         """
         with suppress(h11.RemoteProtocolError):
             while self._http.their_state is h11.SEND_BODY and self._http.next_event() is not h11.NEED_DATA:

@@ -81,9 +81,9 @@ def _foot(screen: ScreenState) -> list[Text]:
 def _body(view: View, screen: ScreenState, width: int, room: int) -> list[Text]:
     """Return at most ``room`` lines, which are shown between the top line and the keys.
 
-    If the lines are too few for everything, they are given out in this order: problems; devices with problems; up to
+    If there is not room for everything, the parts get lines in this order: problems; devices with problems; up to
     ``LEAST_EVENTS`` events; the pool, hash rates and shares; other devices and pools; further figures. Lines that are
-    left at the end show more events.
+    still free after that show more events.
     """
     devices, pools = device_table(view, width), pool_table(view, width)
     problems = problem_lines(view.summary.problems, width, max(room - devices.least, room // 3))[:room]

@@ -70,10 +70,10 @@ class NodeNotReadyError(NodeError):
 
 
 class NodeDownloadingError(NodeNotReadyError):
-    """The node lacks blocks of a longer block chain.
+    """The node lacks blocks of a block chain that is longer than its own.
 
-    ``missing`` is their number. ``proven`` is true if the node has their headers, and false if only a peer reports
-    them.
+    ``missing`` is the number of the blocks that it lacks. ``proven`` is true if the node has the headers of these
+    blocks, and false if only a peer reports the blocks.
     """
 
     def __init__(self, where: str, blocks: int, longest: int, *, proven: bool) -> None:

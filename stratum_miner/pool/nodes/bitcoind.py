@@ -61,7 +61,7 @@ from stratum_miner.pool.template import (
 CONNECT_SECONDS: Final = 5.0
 """Seconds within which a connection to the node must be open."""
 REPLY_SECONDS: Final = 60.0
-"""Seconds within which an answer must be complete. The node on a slow computer takes some seconds to check a full
+"""Seconds within which an answer must be complete. A node on a slow computer takes some seconds to check a full
 block."""
 MAX_REPLY: Final = 32 << 20
 """Maximum number of bytes of an answer. The transactions in the template of a full block have 4 MB, which are 8 MB in
@@ -72,7 +72,7 @@ POLL_SECONDS: Final = 1.0
 """Seconds between two requests for the tip (last block of the best chain) of a node without long polls."""
 PEER_CLAIM_SECONDS: Final = 600.0
 """Maximum number of seconds for which mining is delayed if a peer of the node reports a longer block chain, but the
-node has no headers of it. The delay is limited because a peer may report anything."""
+node does not have its headers. The delay is limited because a peer may report anything."""
 SAME_AGAIN_SECONDS: Final = 1.0
 """Seconds to wait before the next long poll if the answer to a long poll is the template that is already known. Without
 this pause, a node that always answers at once would be asked all the time."""
@@ -95,9 +95,9 @@ NETWORKS: Final = {
 """The networks, by the name of the block chain in getblockchaininfo. The block chains with the value Network.TESTNET
 have in common that nbits depends on the time of the block."""
 MAX_HEIGHT: Final = (1 << 31) - 1
-"""Highest block height that Core's own types can hold."""
+"""Highest block height that Bitcoin Core can store: its heights are signed 32-bit integers."""
 MAX_TIME: Final = (1 << 32) - 1
-"""Latest unix time that Core's own types can hold."""
+"""Latest Unix time of a block that Bitcoin Core can store: these times are unsigned 32-bit integers."""
 MAX_SATOSHIS: Final = 21_000_000 * 100_000_000
 """Upper limit of an amount: all satoshis that can ever exist."""
 DECODE_FAILED: Final = -22
