@@ -1,7 +1,7 @@
 """Reads a TOML file together with the line number of each of its keys.
 
 ``tomllib`` returns values without line numbers. This module therefore parses the file one statement at a time, such as
-a table header or ``key = value``, and notes the line on which each statement begins. A statement may span several
+a table header or ``key = value``, and records the line on which each statement begins. A statement may span several
 lines: lines are collected until TOML accepts them.
 """
 

@@ -62,7 +62,7 @@ class FileKeyName:
 
 @dataclass(frozen=True, slots=True)
 class ConfigKey:
-    """One setting of a table."""
+    """One configuration key: a field of an annotated dataclass."""
 
     field: str
     name: str

@@ -39,7 +39,8 @@ class ConfigError(Exception):
 def shown(value: Any) -> str:
     """Return a value as text for an error message. A long text is cut off.
 
-    A table is shown as "a table", because it may hold a password. So is each table or list in a list.
+    A table is shown as "a table", because it may hold a password. For the same reason, a list of tables or lists is
+    shown as "a list with tables" or "a list with lists".
     """
     match value:
         case bool():

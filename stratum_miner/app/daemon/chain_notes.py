@@ -19,15 +19,15 @@ from stratum_miner.quantities import hash_rate_text, scaled_difficulty_text, spa
 log = structlog.get_logger("stratum_miner")
 
 MEASURED_S = 15.0
-"""Seconds of mining after which the measured hash rate is good enough to tell the odds."""
+"""Seconds of mining after which the measured hash rate is good enough to predict how long a block takes."""
 POLL_S = 0.5
 MAINNET = "mainnet"
 TEST_CHAIN = "a test chain"
 
 
 async def run(summary: Callable[[], Summary]) -> None:
-    """Wait for the first job. Then warn if the worker name is an address of another chain, and log how long a block
-    takes on mainnet."""
+    """Wait for the first job. Then warn if the worker name is an address of another chain. If the chain of the job
+    is mainnet, also log how long a block takes at the measured hash rate."""
     now = await _wait_for(summary, lambda now: now.network_difficulty is not None)
     difficulty = now.network_difficulty or 0.0
     chains = mismatch(now.worker_name, difficulty)

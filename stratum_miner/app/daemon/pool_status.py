@@ -21,7 +21,7 @@ STATUS_INTERVAL_S = 30.0
 def summary(snapshot: PoolSnapshot) -> dict[str, Any]:
     """Return the object that --json prints at the end.
 
-    The value of ``difficulty`` in its ``shares`` is the sum of the difficulties of all accepted shares.
+    In this object, ``shares.difficulty`` is the sum of the difficulties of all accepted shares.
     """
     return {
         "elapsed_s": round(time.time() - snapshot.started_at, 3),

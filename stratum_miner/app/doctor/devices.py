@@ -32,7 +32,7 @@ def device_findings(specs: Sequence[DeviceSpec], devices: Sequence[FoundDevice])
             found.append(_of_all(spec, devices, is_only_setting=has_auto and bool(spec.options)))
     autos = {spec.text for spec in specs if spec.path is None and spec.kind is None and spec.pattern is None}
     if any(each.verdict is Severity.GOOD for each in found):
-        # The miner has a device. What auto does not find now may be plugged in later.
+        # The miner has at least one device. If auto finds none, this is no problem: one may be plugged in later.
         found = [
             replace(each, verdict=Severity.NOTE)
             if each.subject in autos and each.text.startswith(_NONE_RECOGNISED)
@@ -84,7 +84,8 @@ def _of_all(spec: DeviceSpec, devices: Sequence[FoundDevice], *, is_only_setting
 def _of_path(spec: DeviceSpec, path: str, devices: Sequence[FoundDevice]) -> Finding:
     path = os.path.expanduser(path)
     if not os.path.exists(path) and os.path.exists(f"{path}-data"):
-        path = f"{path}-data"  # an emulated device with two ports
+        # The user names an emulated device with two ports by PATH, but the port to its chips is PATH-data.
+        path = f"{path}-data"
     try:
         access.require_serial_port(path)
     except DeviceGone:
@@ -121,7 +122,8 @@ def _of_access(spec: DeviceSpec, name: str, result: PortAccess) -> Finding:
 
 
 def _as_far_as_seen(is_root: Callable[[], bool] = lambda: os.geteuid() == 0) -> str:
-    """Return a remark for a user who cannot see what programs of other users have opened."""
+    """Return a remark that a port may be open in a program of another user, which only root can see. The remark is
+    empty for root."""
     return "" if is_root() else ", unless a program of another user has opened it, which only root can see"
 
 

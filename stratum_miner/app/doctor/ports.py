@@ -19,7 +19,8 @@ _WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A running program. ``command`` is its command if it is this program, such as "mine"; otherwise empty."""
+    """A running program. If the process runs stratum-miner, ``command`` is the command, such as "mine"; otherwise it is
+    empty."""
 
     pid: int
     name: str
@@ -35,8 +36,8 @@ class Process:
 
 
 def holder_of_port(address: str) -> Process | None:
-    """Return the program that listens where ``address`` (an IP address and a port) could otherwise be opened. Return
-    None if no program is found."""
+    """Return the program that keeps this process from listening at ``address`` (an IP address and a port), because it
+    listens there already. Return None if no program is found."""
     host, _, port = address.rpartition(":")
     with suppress(psutil.Error, OSError, ValueError):
         wanted = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
@@ -61,14 +62,15 @@ def process(pid: int) -> Process:
 
 
 def command_of(arguments: Sequence[str]) -> str | None:
-    """Return the command that this program runs with these arguments of a process, such as "mine". Return None if the
-    process runs another program, and an empty text if no command is given.
+    """Return the command of stratum-miner, such as "mine", that a process with these arguments runs. Return None if the
+    process runs another program, and an empty text if stratum-miner runs without a command.
 
-    Only the program itself counts, not its directory: ``python /home/me/stratum_miner/web.py`` is another program.
+    Only the file name of the program counts, not its directory: ``python /home/me/stratum_miner/web.py`` is another
+    program.
     """
     words = list(arguments)
     if len(words) == 1:
-        words = words[0].split()  # the process has replaced its arguments, to hide a password
+        words = words[0].split()  # to hide a password, the process has replaced its arguments by one text
     if not words:
         return None
     first = PurePath(words.pop(0)).name
@@ -80,7 +82,8 @@ def command_of(arguments: Sequence[str]) -> str | None:
 
 
 def _script(words: list[str]) -> str:
-    """Remove the options and the script from the arguments of Python. Return the name of the script or module."""
+    """Remove the options and the script or module from the arguments of Python. Return the name of the script or
+    module, or an empty text for ``-c`` and for a file ``NAME.py``, because neither can be stratum-miner."""
     while words:
         word = words.pop(0)
         if word == "-m":
@@ -98,10 +101,10 @@ def _script(words: list[str]) -> str:
 def _overlap(
     wanted: ipaddress.IPv4Address | ipaddress.IPv6Address, taken: ipaddress.IPv4Address | ipaddress.IPv6Address
 ) -> bool:
-    """Return whether two addresses with the same port cannot both be open."""
+    """Return whether it is impossible to listen at both addresses with the same port."""
     wanted, taken = (getattr(each, "ipv4_mapped", None) or each for each in (wanted, taken))
     if wanted == taken:
         return True
     if wanted.version == taken.version:
         return wanted.is_unspecified or taken.is_unspecified
-    return taken.is_unspecified and taken.version == 6  # it usually takes IPv4 connections, too
+    return taken.is_unspecified and taken.version == 6  # a listener at [::] usually takes IPv4 connections, too

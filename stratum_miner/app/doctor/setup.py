@@ -80,7 +80,8 @@ class Setup:
                 settings = load(replace(sources, given={**given, **change}))
             except ConfigError as error:
                 if change is stand_in and not is_given:
-                    problems = tuple(map(str, error.problems))  # does not complain that no pool is given
+                    # Unlike the earlier errors, these do not say that no pool is given.
+                    problems = tuple(map(str, error.problems))
                 continue
             if change is stand_in and not is_given:
                 problems = ()

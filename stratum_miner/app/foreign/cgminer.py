@@ -397,7 +397,7 @@ _FAMILIES: tuple[tuple[str, KeyRule], ...] = (
     *((f"{family}", _UNDRIVEN) for family in ("minion", "rock", "nfu", "osm", "au3", "T1", "drillbit", "hro", "cta")),
     *((f"{family}", _UNDRIVEN) for family in ("bfl-", "antminer-", "bitburner", "bmsc", "ltc-", "multi-version")),
 )
-"""Beginnings of further keys, each with its rule."""
+"""Beginnings of keys, each with the rule for all keys that begin so and have no rule of their own."""
 CGMINER_KEYS = (
     frozenset(_RULES)
     | {"pools", "api-listen", "api-port", "api-allow", "api-groups", "api-network"}

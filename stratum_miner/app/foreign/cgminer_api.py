@@ -19,7 +19,8 @@ _REST: dict[str, KeyRule] = {
 
 
 def convert_api(conversion: Conversion) -> None:
-    """Convert the API and the rules of access to it. What is lost never widens the access."""
+    """Convert the API and the rules of access to it. If a rule is lost, the converted rules never permit more than
+    those of the file."""
     mcast = conversion.source.table.get("api-mcast")
     for key, rule in _REST.items():
         value = conversion.take(key)

@@ -87,8 +87,8 @@ class _Devices:
         self.settings[head] = changed
 
     def texts(self) -> list[str]:
-        """Return the values of ``device``, those with a kind or path first, because the first that fits a device
-        counts."""
+        """Return the values of ``device``. ``auto`` comes last, because stratum-miner uses the first value that selects
+        a device."""
         return [_joined(head, settings) for head, settings in self.settings.items()] + ["auto"] * self.auto
 
 
@@ -157,8 +157,9 @@ def _carried(conversion: Conversion, path: str, value: Any, became: str) -> None
 
 
 def _lose_of_unknown(conversion: Conversion, devices: _Devices, key: str, value: Any, spec: str) -> None:
-    """Note that a setting of a kind is lost for the devices that are named only by their path: their kind is not known,
-    and stratum-miner would run them without the setting. ``spec`` shows how to name such a device."""
+    """Record that a setting for one kind of device is lost for each device that the file names only by its path. The
+    kind of such a device is not known, so stratum-miner would run it without the setting. ``spec`` shows how to name
+    the device with its kind."""
     paths = [head for head in devices.settings if head.startswith("/")]
     if paths:
         reason = f"the file does not say of which kind {' or '.join(paths[:3])} is, so this setting does not reach it"
@@ -191,7 +192,7 @@ def _convert_patterns(conversion: Conversion, devices: _Devices) -> None:
 
 
 def _scan(devices: _Devices, spelled: str) -> str:
-    """Add what one value of ``scan`` stands for, and return it in the notation of stratum-miner."""
+    """Apply one value of ``scan``, which names devices. Return what it became, in the notation of stratum-miner."""
     word = spelled.strip()
     if word.lower() in ("auto", "all"):
         devices.auto = True
@@ -222,7 +223,8 @@ def _scan(devices: _Devices, spelled: str) -> str:
 
 
 def _all_of(kind: str) -> str:
-    """Return the specification of all devices of a kind, also of those behind a bare USB bridge if possible."""
+    """Return the specification of all devices of a kind: ``KIND:all``, or ``KIND:auto`` if ``DeviceSpec`` does not
+    accept ``all``. Only ``all`` includes devices whose USB texts do not name the product."""
     try:
         everything = DeviceSpec.parse(f"{kind}:all")
     except BackendOptionError:
@@ -282,7 +284,7 @@ def _items(conversion: Conversion, key: str) -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def _losing(conversion: Conversion, path: str, value: Any) -> Iterator[None]:
-    """Note a value that cannot be converted as lost."""
+    """If the ``with`` block raises InvalidValue, record that the value at ``path`` is lost, and raise nothing."""
     try:
         yield
     except InvalidValue as error:

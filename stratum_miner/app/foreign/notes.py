@@ -25,9 +25,10 @@ class Fate(Enum):
 
     CARRIED = "carried over"
     NOTHING_TO_DO = "nothing to do"
-    """The key has no effect on mining with stratum-miner, or the miner behaves so without a setting."""
+    """The key has no effect on mining with stratum-miner, or stratum-miner does what the key asks for without any
+    setting."""
     LOST = "lost"
-    """The key asks for something that the new configuration does not have."""
+    """The key asks for something that no setting of stratum-miner can do, or its value cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Imported:
 
     @property
     def lost(self) -> list[Note]:
-        """The notes about what could not be carried over."""
+        """The notes about the keys that are lost."""
         return [note for note in self.notes if note.fate is Fate.LOST]
 
     def toml(self, *, hide: bool = False) -> str:

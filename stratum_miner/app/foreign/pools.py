@@ -1,4 +1,7 @@
-"""Makes pools of the new configuration. The modules of the programs say how the keys of their pools are converted."""
+"""Converts the pools in another miner's file to pools of stratum-miner.
+
+The module of each program, such as ``xmrig``, says how the keys of its pools are converted.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -21,7 +24,7 @@ class NothingToDo(Exception):  # noqa: N818  not an error of the program
 
 
 def add_pool(conversion: Conversion, path: str, pool: Any, convert: ConvertKey) -> None:
-    """Convert a pool and note what became of each of its keys. ``path`` is its path in the file.
+    """Convert a pool and record what became of each of its keys. ``path`` is the path of the pool in the file.
 
     A pool without a usable address is lost. A pool whose protection is lost is added, but switched off.
     """
@@ -74,7 +77,7 @@ def _finish(conversion: Conversion, path: str, made: dict[str, Any], notes: list
 
 
 def switch_off(conversion: Conversion, path: str, pool: dict[str, Any]) -> None:
-    """Switch off a pool whose protection is lost, and note this."""
+    """Switch off a pool whose protection is lost, and record that it is switched off."""
     pool["enabled"] = False
     conversion.lose(
         path,

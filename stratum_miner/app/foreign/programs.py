@@ -49,13 +49,13 @@ in a file, the first counts."""
 
 
 _ADDRESSES = frozenset({"pools", "url", "quota", "stratumURL", "stratumurl", "poolString", "PoolUrl"})
-"""The keys of which a file needs one, because they have the addresses of pools."""
+"""Keys that contain addresses of pools. A file must have at least one of them."""
 _ADDRESSES_OF: Mapping[str, frozenset[str]] = {
     "cgminer, cpuminer or xmrig": frozenset({"url", "quota", "pools.url", "pools.quota"}),
     "AxeOS": frozenset({"stratumURL", "stratumurl", "pools.stratumURL"}),
     "NerdMiner": frozenset({"poolString", "PoolUrl"}),
 }
-"""The keys with addresses of pools by the programs that have them."""
+"""Maps programs to their keys that contain addresses of pools."""
 
 
 def convert(content: bytes, where: str, options: frozenset[str]) -> Imported:

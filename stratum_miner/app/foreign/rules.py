@@ -38,7 +38,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """The key has no effect with stratum-miner, for this reason."""
+    """The key has no effect with stratum-miner. ``reason`` says why."""
 
     reason: str
 
@@ -59,20 +59,21 @@ class Conversion:
     # ---- notes ------------------------------------------------------------------------------------------------------
 
     def carry(self, path: str, value: Any, settings: Mapping[str, Any], remark: str = "") -> None:
-        """Set options and note that the key at ``path`` became these."""
+        """Set options, and record that the key at ``path`` became these options."""
         self.result.options.update(settings)
         self.note(path, value, Fate.CARRIED, assigned(settings.items()) + (f" ({remark})" if remark else ""))
 
     def lose(self, path: str, value: Any, reason: str) -> None:
-        """Note that the key at ``path`` is lost."""
+        """Record that the key at ``path`` is lost."""
         self.note(path, value, Fate.LOST, reason)
 
     def leave(self, path: str, value: Any, reason: str) -> None:
-        """Note that nothing is to be done for the key at ``path``."""
+        """Record that nothing is to be done for the key at ``path``."""
         self.note(path, value, Fate.NOTHING_TO_DO, reason)
 
     def note(self, path: str, value: Any, fate: Fate, text: str, *, is_known: bool = True) -> None:
-        """Add a note. The value of a key that is not known is not shown, because it may be a secret."""
+        """Record what became of the key at ``path``. The value of a key that is not known is not shown, because it may
+        be a secret."""
         path = sanitize(path)
         shown = shown_value(path, value) if is_known or not isinstance(value, str | dict | list) else "..."
         if value is None and (path.endswith("]") or path not in self.source.lines):
@@ -88,12 +89,14 @@ class Conversion:
     # ---- keys -------------------------------------------------------------------------------------------------------
 
     def take(self, key: str) -> Any:
-        """Return the value of a key of the file, or None. The caller then notes what became of the key."""
+        """Return the value of a key of the file, or None if the file does not have it. The caller must then record what
+        became of the key."""
         self.taken.add(key)
         return self.source.table.get(key)
 
     def flag(self, key: str, convert: ConvertValue) -> bool:
-        """Take a key that switches something on. A value that ``convert`` refuses counts as off and is lost."""
+        """Take a key that switches something on or off, and return whether it is on. A value that ``convert`` refuses
+        counts as off and is lost."""
         value = self.take(key)
         if value is None:
             return False
@@ -104,8 +107,8 @@ class Conversion:
             return False
 
     def apply(self, rules: Mapping[str, KeyRule], families: tuple[tuple[str, KeyRule], ...] = ()) -> None:
-        """Apply the rules to all keys of the file that were not taken. ``families`` has rules for keys by their
-        beginning, which count after those of ``rules``."""
+        """Apply the rules to all keys of the file that were not taken. ``families`` has rules for all keys with
+        a common beginning. They apply only to keys that have no rule in ``rules``."""
         for key, value in self.source.table.items():
             if key not in self.taken:
                 rule = rules.get(key) or next((rule for start, rule in families if key.startswith(start)), None)
@@ -150,7 +153,7 @@ class Conversion:
 
 
 def is_off(value: Any) -> bool:
-    """Return whether a value switches its key off or leaves it out."""
+    """Return whether a value means that its key is off or not set."""
     return value is None or value is False or (isinstance(value, str) and value.strip().lower() in ("", "false"))
 
 
@@ -159,7 +162,7 @@ def _is_in(value: Any, defaults: tuple[Any, ...]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return a number for a text that is one, so that "250.0" and 250 are equal."""
+    """Return a value as a number if it can be converted to one, so that "250.0" and 250 are equal."""
     if isinstance(value, bool):
         return value
     try:

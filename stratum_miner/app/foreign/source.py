@@ -29,8 +29,8 @@ _CSV_ROW = re.compile(
     r'(?:"?key"?,"?type"?,"?encoding"?,"?value|"?\w+"?,"?(?:data|namespace|file)"?,"?\w*"?,)',
     re.IGNORECASE,
 )
-"""Matches the first row of a CSV file with the settings of an ESP32, from which its flash partition is made, after
-empty lines and comments. The head of the table may be missing, as in a part of such a file."""
+"""Matches the beginning of a CSV file from which the flash partition with the settings of an ESP32 is made: empty lines
+and comments, and then the first row. This row may be the head of the table or, if the head is missing, a setting."""
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",
@@ -173,8 +173,8 @@ def _without_extras(text: str, where: str) -> tuple[str, list[int]]:
 
 
 def _tables(pairs: _Pairs, before: str, key_lines: Iterator[int], lines: dict[str, int], where: str) -> dict[str, Any]:
-    """Return an object as a dict, and note the line of each of its keys. Raises ConfigError for a key that is given
-    twice with different values: programs differ in which of the two they use."""
+    """Return a JSON object as a dict, and add the line of each of its keys to ``lines``. Raises ConfigError for a key
+    that is given twice with different values: programs differ in which of the two they use."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         path = f"{before}{sanitize(key)}"
@@ -200,7 +200,8 @@ def _values(value: Any, path: str, key_lines: Iterator[int], lines: dict[str, in
 
 
 def is_comment(key: str) -> bool:
-    """Return whether a key is a comment, because JSON has no other comments: ``_comment1``, ``//`` and the like."""
+    """Return whether a key, such as ``_comment1`` or ``//``, serves as a comment. Users write such keys because JSON
+    has no comments."""
     return key.startswith(("_", "/", "#")) or key.lower().startswith("comment")
 
 

@@ -130,7 +130,8 @@ def _check_fingerprint(conversion: Conversion, path: str, pool: dict[str, Any], 
 
 
 def _convert_algorithm(conversion: Conversion, pools: Any) -> None:
-    """Note that the file does not say that its pools are for Bitcoin: xmrig then mines Monero."""
+    """If no pool and no key of the file names an algorithm or a coin, record that the pools may not be for Bitcoin:
+    xmrig then mines Monero."""
     if not conversion.result.pools or not isinstance(pools, list):
         return
     named = (

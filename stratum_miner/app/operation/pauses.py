@@ -28,8 +28,8 @@ HEAT = "because of heat"
 
 @dataclass(slots=True)
 class AutomaticPauses:
-    """Reads the sensors and the schedule, and pauses or resumes mining accordingly. If ``schedule`` or the function of
-    a sensor is None, it is not used."""
+    """Reads the sensors and the schedule, and pauses or resumes mining accordingly. If ``schedule`` is None, there
+    is no schedule. If the function ``on_battery`` or ``temperature`` is None, its sensor is not read."""
 
     control: Control
     schedule: Schedule | None = None

@@ -67,8 +67,8 @@ def set_up_logging(*, debug: bool = False, quiet: bool = False, log_format: logs
 
 
 def listed(words: Iterable[str]) -> list[str]:
-    """Return the names in the values of an option that may be repeated, each of which may be several names with commas
-    between them."""
+    """Return all names in ``words``, the values of an option that may be repeated. Each value is one name, or several
+    names with commas between them."""
     return [name.strip() for word in words for name in word.split(",")]
 
 

@@ -37,7 +37,7 @@ that belongs to no field and is not in this set is probably misspelt."""
 NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow", "--axeos-api": "--axeos-api"}
 """Maps each option that starts a server to the option that permits addresses other than loopback for this server.
 
-For ``--axeos-api``, this is the option itself: it permits all addresses, because the AxeOS API is meant for other
+``--axeos-api`` needs no other option: it permits all addresses by itself, because the AxeOS API is meant for other
 computers.
 """
 

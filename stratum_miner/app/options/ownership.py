@@ -40,7 +40,8 @@ def check(host: str, owned: bool, why: str) -> None:
 
 
 def check_other(url: PoolUrl, host: str, port: int, option: str) -> None:
-    """Raise UsageError if ``url``, the URL of a pool, is the address ``host:port`` at which this command will listen.
+    """Raise UsageError if ``url``, the URL of a pool, leads to ``host:port``, the address at which this command will
+    listen.
 
     The command would otherwise connect to itself: each connection would make it open another one, without end.
     """

@@ -72,7 +72,8 @@ def write_private(target: Path, text: str, *, force: bool) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not force:
             raise UsageError(f"{target}: the file exists already; add --force to replace it")
-        with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:  # its mode is 0600
+        # NamedTemporaryFile creates the file with mode 0600, so only its owner can read it.
+        with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as file:
             try:
                 file.write(text)
                 file.flush()

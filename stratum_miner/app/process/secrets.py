@@ -36,8 +36,7 @@ _POOL_WITH_USER = re.compile(r"(?!-)[^@]*:.*@.*", re.DOTALL)
 """
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)(?!USER:PASS@)[^\s/?#@'\"]+@")
 """Matches a URL up to the end of its user and password, which are always a secret, apart from the ``USER:PASS`` of a
-help text. The length of the scheme is limited,
-because a long text would otherwise take quadratic time."""
+help text. The length of the scheme is limited, because a long text would otherwise take quadratic time."""
 _OUR_NAMES = (
     "stratum stratum_miner version_mask subscribe authorize submit notify configure extranonce password worker "
     "penalized silent untried trying degraded debug info warning error critical localhost"

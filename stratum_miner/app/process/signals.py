@@ -81,7 +81,8 @@ class Stop:
             self._stoppers.remove(stopper)
 
     def gracefully(self) -> bool:
-        """Call the registered functions, the last one first. Return False if there are none."""
+        """Call the registered functions, beginning with the one that was registered last. Return False if there are
+        none."""
         for stopper in reversed(self._stoppers):
             stopper()
         return bool(self._stoppers)

@@ -40,7 +40,8 @@ class BackendPlan:
     pool_where: str = ""
     """Errors about ``pool`` begin with this text."""
     sources: Mapping[str, str] = field(default_factory=dict)
-    """Errors about an option of ``options`` begin with this text, if the option was not given with the backend."""
+    """Maps an option that was given by --threads, --kernel or --backend-option to the text with which errors about it
+    begin. Errors about the other options begin with ``where``."""
 
     def problem(self, text: str) -> Problem:
         """Return the problem that the text of a BackendError describes, such as ``threads: expected an integer``."""

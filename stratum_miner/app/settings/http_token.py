@@ -38,7 +38,7 @@ def find(file: Path | None, flag: str = "--http") -> tuple[str, str]:
 def _make(path: Path, flag: str) -> None:
     """Create a token and store it, unless another process that started at the same time has just stored one.
 
-    The file appears with its content, so that no process reads a part of it.
+    The file appears at ``path`` only when its content is complete, so that no process reads a part of the token.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

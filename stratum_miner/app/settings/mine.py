@@ -132,7 +132,7 @@ def settings_of(sources: Sources, document: Document | None) -> MineSettings:
             MineOptions, given=sources.given, environment=sources.environment, document=document, tables=TABLES
         )
     except ConfigError as error:
-        # Also report the errors in the tables, but do not compare settings with each other.
+        # Also report the errors in the tables. Settings that are wrong are not compared with each other.
         problems += error.problems
         pool_profiles(document, problems)
         backend_profiles(document, problems)

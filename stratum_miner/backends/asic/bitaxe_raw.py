@@ -21,7 +21,7 @@ ANSWER_SECONDS = 2.0
 """Seconds to wait for a reply. The mining program mujina waits 1 s. The longer wait does little harm, because it delays
 only this request."""
 QUIET_SECONDS = 0.1
-"""After a wrong reply, input is discarded until this many seconds have passed without any. The rest of the wrong reply
+"""After a wrong reply, input is discarded until no byte has come for this many seconds. The rest of the wrong reply
 could otherwise be taken for the reply to the next request."""
 MAX_REPLY = 4096
 ERRORS = {0x10: "timeout", 0x11: "invalid command", 0x12: "buffer overflow", 0xFF: "failed"}

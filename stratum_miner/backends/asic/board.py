@@ -46,8 +46,8 @@ class UsbPattern:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One serial port of a device. ``interface`` is its position among those USB interfaces of the device that have a
-    serial port."""
+    """One serial port of a device. ``interface`` is its position, counted from 0, among those USB interfaces of the
+    device that have a serial port."""
 
     role: str
     """"data" (to the chips), "control" (of bitaxe-raw) or "telemetry" (of the Compac A1)."""
