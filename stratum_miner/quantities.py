@@ -245,7 +245,7 @@ def duration_text(seconds: float) -> str:
 
 
 def duration_spelling(seconds: float) -> str:
-    """Return a duration as ``parse_duration`` reads it, such as ``1h30m``, ``90s`` or ``250ms``, without rounding."""
+    """Return a duration as exact text that ``parse_duration`` can read, such as ``1h30m``, ``90s`` or ``250ms``."""
     if not 0 <= seconds < math.inf:
         return f"{seconds:g}"
     whole = round(seconds * 1000)

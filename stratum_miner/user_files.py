@@ -87,8 +87,9 @@ def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str
 
 
 def _toml_hint(lines: list[str]) -> str:
-    """Return the end of an error about a line that is not TOML: how such a line is written. It quotes nothing of the
-    line, which may be a password."""
+    """Return the end of an error message about a line that is not TOML, the first of ``lines``: a hint how to write a
+    key and its value, or an empty text if there is no suitable hint. The hint does not quote the line, because the line
+    may contain a password."""
     form = _KEY_AND_VALUE.fullmatch(lines[0]) if lines else None
     if form is None:
         return ""

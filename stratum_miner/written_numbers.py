@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 NUMBER = r"[+-]?(?:[0-9][0-9.,'’_\u00a0\u202f\u2009 ]*[0-9.]|[0-9]|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?"
 """Regular expression of a number as people write it. Whether its separators make sense is checked by ``readings``."""
 MAX_LENGTH = 60
-"""Maximum characters of a number. A longer text has no reading."""
+"""Maximum number of characters of a text that is read as a number. A longer text has no reading."""
 _SPACES = "'’_\u00a0\u202f\u2009 "
 _PARTS = re.compile(r"([+-]?)([0-9.,'’_\u00a0\u202f\u2009 ]+)((?:[eE][+-]?[0-9]+)?)")
 
@@ -25,9 +25,9 @@ class AmbiguousNumberError(ValueError):
 def readings(text: str, *, point_may_group: bool = False) -> tuple[Decimal, ...]:
     """Return every number that a text may mean: none if it is not a number, two if it is ambiguous.
 
-    One comma before exactly three digits may separate thousands, or be a decimal comma. A point is always a decimal
-    point, unless ``point_may_group`` is true: then one point before exactly three digits is ambiguous like a comma. Of
-    two readings, the one with thousands is the first.
+    If the only separator is a comma before exactly three digits, this comma may separate thousands or be a decimal
+    comma. If the only separator is a point, it is a decimal point. With ``point_may_group``, however, a point before
+    exactly three digits is ambiguous like a comma. Of two readings, the one with thousands is the first.
     """
     match = _PARTS.fullmatch(text) if len(text) <= MAX_LENGTH else None
     if match is None:
@@ -52,8 +52,9 @@ def read(
 ) -> Decimal | None:
     """Return the number that a text means, or None if no reading of the text is allowed.
 
-    If only one of two readings is allowed, this reading is meant. ``before`` and ``after`` are what the user wrote
-    around the number, such as a unit, for the error. Raises AmbiguousNumberError if two readings are allowed.
+    If only one of two readings is allowed, this reading is meant. For the error message, ``before`` and ``after`` are
+    the texts that the user wrote before and after the number, such as a unit. Raises AmbiguousNumberError if two
+    readings are allowed.
     """
     allowed = [number for number in readings(text, point_may_group=point_may_group) if is_allowed(number)]
     if len(allowed) < 2:
@@ -105,7 +106,8 @@ def unmistakable(number: Decimal) -> str:
 
 def _spellings(digits: str, *, point_may_group: bool, grouped: bool) -> tuple[str, ...]:
     """Return the readings of a number without sign and exponent, with a decimal point and without separators between
-    thousands. ``grouped`` tells whether one separator may stand between thousands."""
+    thousands. ``grouped`` tells whether a comma may separate thousands if it is the only separator;
+    ``point_may_group`` tells the same for a point."""
     if spaced := re.fullmatch(rf"([0-9]{{1,3}}([{_SPACES}])[0-9]{{3}}(?:\2[0-9]{{3}})*)(?:[.,]([0-9]+))?", digits):
         whole = spaced[1].replace(spaced[2], "")
         return (f"{whole}.{spaced[3]}" if spaced[3] else whole,)

@@ -291,8 +291,10 @@ class Proxy:
 
     async def _subscribe(self, miner: MinerConnection, pending: SubscribePending) -> None:
         """Subscribe a miner on an upstream connection that has a free extranonce prefix: a value of the part of the
-        pool's extranonce2 by which the proxy tells its miners apart. If there is none, open an additional connection
-        and wait for its first job.
+        pool's extranonce2 by which the proxy tells its miners apart.
+
+        If no upstream connection has a free prefix, wait for the first job of an additional connection, which is opened
+        if none is being opened already. If there are ``MAX_UPSTREAMS`` connections, use the first one.
         """
         while True:
             upstream = self._with_free_prefix(pending.resume)

@@ -276,7 +276,7 @@ class Upstream:
         reason = f"no answer of the pool within {self._config.answer_timeout:g} s"
         for key, item in list(self._open.items()):
             if item.since > before:
-                return  # the shares are in the order of forwarding: the rest is not older than this one
+                return  # later shares in ``_open`` were not forwarded before this one
             del self._open[key]
             self._resolve(item, ShareResult(item.share, ShareOutcome.LOST, reason))
 

@@ -17,7 +17,7 @@ from stratum_miner.plots.text_table import text_table
 from stratum_miner.quantities import duration_text, milliseconds_text
 
 _MOST_SHOWN = 8
-"""Maximum number of reasons that one list shows."""
+"""Maximum number of lines in each of these lists: reasons of rejected shares, reasons why connections ended, errors."""
 _NARROW = {"overhead p99": "overhead\np99", "unreliable": "unre-\nliable"}
 """Replacements for the long headings of the table of latencies. The key is the heading; the value is the same heading
 in two lines, so that the table fits into 80 columns."""
@@ -149,7 +149,7 @@ def change_text(ratio: float | None) -> str:
 
 
 def reasons(counts: Mapping[str, int]) -> Sequence[tuple[str, str]]:
-    """Return the rows of a table of reasons, the most frequent first."""
+    """Return the rows of a table that shows how often each reason occurred, the most frequent first."""
     return [(name, f"{count:,}") for name, count in sorted(counts.items(), key=lambda item: -item[1])]
 
 

@@ -161,8 +161,8 @@ def _cell_label(grid: Sequence[Sequence[Decimal]]) -> "_Label":
 
 
 class _Label:
-    """Converts the values of a grid to text, all with the same unit and the same number of decimal places, so that they
-    are easy to compare."""
+    """Converts the values in the cells of a heat map to text, all with the same unit and the same number of decimal
+    places, so that they are easy to compare."""
 
     def __init__(self, largest: Decimal) -> None:
         sizes = ((10**13, "T"), (10**10, "G"), (10**7, "M"), (10**4, "k"))

@@ -10,7 +10,7 @@ from stratum_miner.economics.profit.scenario import Scenario
 from stratum_miner.quantities import MIN_SHOWN_BITCOIN, amount, hash_rate_text, rounded
 
 MOST_DIGITS = 12
-"""Maximum decimal places of an amount of coins."""
+"""Maximum number of decimal places of an amount of coins."""
 
 
 class Rows(NamedTuple):

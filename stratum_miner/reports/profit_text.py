@@ -56,7 +56,7 @@ def print_line(output: Console, line: str) -> None:
 
 def sentences(scenario: Scenario) -> list[str]:
     """Return the result in sentences: the profit, the break-even points, and when the purchase price is repaid. If the
-    price is never repaid, the first sentence says so."""
+    purchase price is never repaid, the first sentence says so."""
     operation, returned = scenario.operation, scenario.payback
     lines = [_result(scenario)]
     if scenario.depreciation_per_day is not None and scenario.price is not None:
@@ -159,7 +159,8 @@ def compare(output: Console, scenarios: Sequence[Scenario]) -> None:
 
 
 def never_repaid(scenarios: Sequence[Scenario]) -> list[str]:
-    """Return a sentence that names the scenarios whose purchase price is never repaid; nothing if there are none."""
+    """Return a list of one sentence, which names the scenarios whose purchase price is never repaid. Return an empty
+    list if there are none."""
     names = [item.name for item in scenarios if item.payback is not None and item.payback.days is None]
     return [f"The purchase price is never repaid in: {', '.join(names)}."] if names else []
 

@@ -241,8 +241,8 @@ class ClientConnection:
 
         Returns the request id. ``RequestAnswered`` is the reply; not all pools send one. Raises LocalProtocolError if
         it is too early for the request, the connection is closed, the line would be longer than ``MAX_SENT_LINE``, or
-        ``MAX_OUTSTANDING`` requests have no reply yet. mining.ping may be sent at once, mining.get_transactions after
-        mining.subscribe was accepted, and the others after mining.subscribe was sent.
+        ``MAX_OUTSTANDING`` requests have no reply yet. mining.ping may be sent even before mining.subscribe,
+        mining.get_transactions after mining.subscribe was accepted, and the others after mining.subscribe was sent.
         """
         return self._request(message)
 
@@ -571,8 +571,8 @@ def _check_submit(submit: Submit) -> None:
 
 
 def _own_id(value: Any) -> int | None:
-    """Return the id of a reply as an integer, also if the pool sends it as a string or a float
-    (docs/reference/stratum.md#ids-and-the-order-of-replies). Return None if it is not an integer."""
+    """Return the id of a reply as an integer, even if the pool sends it as a string or a float
+    (docs/reference/stratum.md#ids-and-the-order-of-replies). Return None if the id is not an integer."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
         return int(value)
     if isinstance(value, float) and value.is_integer():

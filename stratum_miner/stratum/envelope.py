@@ -110,13 +110,15 @@ def _check_nesting(line: bytes) -> None:
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
-    # The skeleton holds only the brackets and quotes of the line. Pairs of adjacent quotes are removed: the same
-    # brackets are inside strings as before. The split at the remaining quotes gives pieces that are in turn outside and
-    # inside of a string. Each piece between two quotes has a bracket, because no two quotes are adjacent any more.
+    # The skeleton holds only the brackets and quotes of the line. Quotes are removed in adjacent pairs. A bracket is
+    # inside a string if the number of quotes before it is odd, and the removal of pairs keeps this number odd or even.
+    # The split at the other quotes gives pieces by turns outside and inside a string. Each piece between two quotes has
+    # a bracket, because no two quotes are adjacent any more.
     #
-    # The split stops after ``4 * MAX_CONTAINERS + 4`` quotes. A line with so many quotes is always refused below: it
-    # has more than ``2 * MAX_CONTAINERS`` brackets outside of strings. Either more than ``MAX_CONTAINERS`` of them are
-    # opening brackets, or some closing brackets have no opening bracket.
+    # The split stops after ``4 * MAX_CONTAINERS + 4`` quotes. A line with so many quotes is always refused below:
+    # between these quotes, ``2 * MAX_CONTAINERS + 1`` pieces are outside a string, each with at least one bracket. So
+    # either there are more than ``MAX_CONTAINERS`` opening brackets, or there are more closing brackets than opening
+    # ones.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
     is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting

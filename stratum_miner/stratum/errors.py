@@ -66,13 +66,13 @@ _REASON_OF_CODE = {code: reason for reason, code in CODE_OF_REASON.items()} | {
     38: ErrorReason.UNKNOWN_METHOD,  # the code of cpuminer-opt
 }
 
-# The first of these patterns that matches the text of an error, in lower case, decides its reason. The code of the
-# error counts only if no pattern matches, because codes are unreliable: bzminer#193 reports code 24 for duplicates,
-# slush0's Python server sends code -2 for a missing job, and ckpool sends a text without a code.
-# docs/reference/stratum.md#error-codes-and-texts lists the texts that the patterns match. The time to match a pattern
-# is linear in the length of the text.
+# The text of an error is converted to lower case, and the first of these patterns that matches it decides the reason of
+# the error. The code of the error counts only if no pattern matches, because codes are unreliable: bzminer#193 reports
+# code 24 for duplicates, slush0's Python server sends code -2 for a missing job, and ckpool sends a text without a
+# code. docs/reference/stratum.md#error-codes-and-texts lists the texts that the patterns match. The time to match a
+# pattern is linear in the length of the text.
 _REASON_OF_TEXT = (
-    (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others use code 23 for these
+    (re.compile(r"bad-version|time rolling"), ErrorReason.OTHER),  # DATUM and others use code 23 for these texts
     (re.compile(r"duplicate"), ErrorReason.DUPLICATE),
     (
         re.compile(r"low.?diff|difficulty too low|above target|high-hash|h-not-zero"),
@@ -94,8 +94,8 @@ digits."""
 _CODE_PREFIX = re.compile(r"\s*(-?[0-9]{1,6}):(.*)", re.S)
 
 _JUDGED_CHARACTERS = 2 * SHOWN_CHARACTERS
-"""Number of characters at the start of an error text that are compared with the patterns. The rest is ignored, because
-a hostile pool may send a text of a megabyte."""
+"""Number of characters at the start of an error text that are compared with the patterns. Later characters are ignored,
+because a hostile pool may send a text of a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,9 +109,9 @@ class JobAnnounced:
         return self.notify.clean_jobs and not self.amended
 
     def after(self, superseded: "JobAnnounced") -> "JobAnnounced":
-        """Return one event that replaces two: this event and ``superseded``, the event of an earlier job, which is
-        skipped. The result announces the job of this event, and its field ``superseded`` also counts the skipped job.
-        It is clean if one of the two events is clean."""
+        """Return one event that replaces two: this event and ``superseded``, the event of an earlier job. The result
+        announces the job of this event; the earlier job is skipped, and counted in the field ``superseded`` of the
+        result. The result is clean if at least one of the two events is clean."""
         count = superseded.superseded + 1
         if not superseded.is_clean or self.is_clean:
             return replace(self, superseded=count)

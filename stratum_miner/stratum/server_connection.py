@@ -108,8 +108,8 @@ class ServerConnection:
     ) -> None:
         self.state = ServerState.NEW
         self.workers: set[str] = set()
-        # whether mining.subscribe was accepted. ``state`` does not show this after the end of the stream. It is still
-        # needed then, for shares that came before the end: these are taken, because they may solve a block
+        # whether mining.subscribe was accepted. After the end of the stream, ``state`` is CLOSED and does not show
+        # this any more. But shares that came before the end are still taken then, because they may solve a block
         self._subscribed = False
         self._max_line_authorized = max_line_authorized
         self._decoder = LineDecoder(max_line_unauthorized)

@@ -4,7 +4,8 @@ A laboratory makes pools, miners, taps and emulated devices. ``check_backend`` c
 ``ScriptedNode`` are a pool and a node that do only what a test tells them to do.
 
 ``pytest_plugin`` offers the laboratory as pytest fixtures. Every run of pytest in an environment that contains this
-package imports the plugin. To keep this fast, a name of this module is imported only when it is used.
+package imports the plugin, and with it this module. To keep this import fast, each public name of this module is
+imported from the module that defines it only when the name is used.
 """
 
 from importlib import import_module

@@ -84,8 +84,8 @@ class LabPool:
         """Wait for the next request with the method ``message``, such as ``"mining.submit"``, from any miner, and
         return its JSON object.
 
-        A request that came before this call counts as well, but no request is returned
-        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
+        A request that came before this call counts as well, but no request is returned twice. Raises LabTimeout if
+        no such request comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, Side.MINER, within)
 
@@ -171,9 +171,8 @@ class LabMiner:
     async def wait_for(self, message: str, within: float = TIMEOUT) -> dict[str, Any]:
         """Wait for the pool's next message with the method ``message``, such as ``"mining.notify"``, and return it.
 
-        A message that came before this call counts as well, but no message is returned
-        twice. A reply counts as a message with the method of its request. Raises LabTimeout if no such message comes
-        within ``within`` seconds.
+        A message that came before this call counts as well, but no message is returned twice. A reply counts as a
+        message with the method of its request. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return await self.transcript.wait_for(message, Side.POOL, within)
 
@@ -238,9 +237,9 @@ class LabTap:
         """Wait until the tap delivers a message with the method ``message``, such as ``"mining.submit"``, to either
         side, and return it.
 
-        A message that was delivered before this call
-        counts as well, but no message is returned twice. A reply counts as a message with the method of its request.
-        Raises LabTimeout if no such message comes within ``within`` seconds.
+        A message that was delivered before this call counts as well, but no message is returned twice. A reply counts
+        as a message with the method of its request. Raises LabTimeout if no such message comes within ``within``
+        seconds.
         """
         return await self.transcript.wait_for(message, None, within)
 
@@ -345,7 +344,7 @@ class Lab:
         return LabTap(f"stratum+tcp://127.0.0.1:{listeners[0].socket.getsockname()[1]}", transcript)
 
     async def device(self, kind: str, **options: Any) -> Emulator:
-        """Open an emulated device of this kind, such as ``erupter``, on a pseudo-terminal; a driver opens its ``path``.
+        """Open an emulated device of a kind such as ``erupter`` on a pseudo-terminal; a driver opens its ``path``.
 
         ``options`` are those of ``stratum_miner.emulators.emulated``. Raises EmulatorError if there is no such kind.
         """

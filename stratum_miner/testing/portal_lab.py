@@ -48,8 +48,8 @@ class SyncPool:
         """Wait for the next request with the method ``message``, such as ``"mining.submit"``, from any miner, and
         return it.
 
-        A request that came before this call counts as well, but no request is returned
-        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
+        A request that came before this call counts as well, but no request is returned twice. Raises LabTimeout if
+        no such request comes within ``within`` seconds.
         """
         return self._portal.call(self._pool.wait_for, message, within)
 
@@ -100,9 +100,8 @@ class SyncMiner:
     def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
         """Wait for the pool's next message with the method ``message``, such as ``"mining.notify"``, and return it.
 
-        A message that came before this call counts as well, but no message is returned
-        twice. A reply counts as a message with the method of its request. Raises LabTimeout if no such message comes
-        within ``within`` seconds.
+        A message that came before this call counts as well, but no message is returned twice. A reply counts as a
+        message with the method of its request. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return self._portal.call(self._miner.wait_for, message, within)
 
@@ -132,9 +131,9 @@ class SyncTap:
         """Wait until the tap delivers a message with the method ``message``, such as ``"mining.submit"``, to either
         side, and return it.
 
-        A message that was delivered before this call
-        counts as well, but no message is returned twice. A reply counts as a message with the method of its request.
-        Raises LabTimeout if no such message comes within ``within`` seconds.
+        A message that was delivered before this call counts as well, but no message is returned twice. A reply counts
+        as a message with the method of its request. Raises LabTimeout if no such message comes within ``within``
+        seconds.
         """
         return self._portal.call(self._tap.wait_for, message, within)
 
@@ -233,8 +232,8 @@ class AsyncPool:
         """Wait for the next request with the method ``message``, such as ``"mining.submit"``, from any miner, and
         return it.
 
-        A request that came before this call counts as well, but no request is returned
-        twice. Raises LabTimeout if no such request comes within ``within`` seconds.
+        A request that came before this call counts as well, but no request is returned twice. Raises LabTimeout if
+        no such request comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
@@ -284,9 +283,8 @@ class AsyncMiner:
     async def wait_for(self, message: str, *, within: float = TIMEOUT) -> dict[str, Any]:
         """Wait for the pool's next message with the method ``message``, such as ``"mining.notify"``, and return it.
 
-        A message that came before this call counts as well, but no message is returned
-        twice. A reply counts as a message with the method of its request. Raises LabTimeout if no such message comes
-        within ``within`` seconds.
+        A message that came before this call counts as well, but no message is returned twice. A reply counts as a
+        message with the method of its request. Raises LabTimeout if no such message comes within ``within`` seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 
@@ -315,9 +313,9 @@ class AsyncTap:
         """Wait until the tap delivers a message with the method ``message``, such as ``"mining.submit"``, to either
         side, and return it.
 
-        A message that was delivered before this call
-        counts as well, but no message is returned twice. A reply counts as a message with the method of its request.
-        Raises LabTimeout if no such message comes within ``within`` seconds.
+        A message that was delivered before this call counts as well, but no message is returned twice. A reply counts
+        as a message with the method of its request. Raises LabTimeout if no such message comes within ``within``
+        seconds.
         """
         return await _in_thread(partial(self.sync.wait_for, message, within=within))
 

@@ -2,7 +2,7 @@
 
 Each unit contains all nonces. ``visited`` chooses extranonce2 and version, and remembers what earlier jobs used. ntime
 is increased only when no unit with the present ntime is left. It is increased by at most the time that has passed since
-the job arrived, because some pools reject a share whose ntime is further ahead.
+the job arrived, because some pools reject a share whose ntime is increased by more.
 """
 
 from stratum_miner.bitcoin.sha256d import sha256d

@@ -29,8 +29,9 @@ class Versions(NamedTuple):
 
         ``part`` must be a subset of this set. The sets are yielded from the smallest to the largest. ``first`` is a
         mask of version bits: the sets that differ from ``part`` only in these bits are yielded before the other sets.
-        If these bits are 0 in ``part``, the sets contain their values in ascending order: first 1, then 2 and 3, then 4
-        to 7, and so on. So a caller that always takes the first set uses up the values in ascending order.
+        If the bits of ``first`` are 0 in ``part``, their values ascend from set to set: the first set has the value 1,
+        the second has 2 and 3, the third has 4 to 7, and so on. So a caller that always takes the first set uses up the
+        values in ascending order.
         """
         split = self.mask & ~part.mask
         free = part.mask
