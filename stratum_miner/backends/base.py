@@ -111,5 +111,5 @@ class Backend(ABC):
 
     @abstractmethod
     def statistics(self) -> BackendStatistics:
-        """Return a frozen snapshot of the totals. Its list of devices has the same order and names in every
-        snapshot."""
+        """Return a frozen snapshot of the totals. The order of the devices is the same in every snapshot. If the name
+        of a device changes, its first name stays in ``DeviceStatistics.listed_as``."""

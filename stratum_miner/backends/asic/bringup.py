@@ -116,8 +116,8 @@ class RampUp:
     Wait ``pause`` seconds after each step."""
 
     base: float
-    """Frequency in MHz from which the steps begin: the first step sets ``base`` + ``step``. A requested frequency up to
-    ``base`` is set at once."""
+    """Frequency in MHz from which the steps begin: the first step sets ``base`` + ``step``. A requested frequency of at
+    most ``base`` is set in one step."""
     step: float
     pause: float = 0.1
 
@@ -130,8 +130,8 @@ class VerifyClock:
 
 @dataclass(frozen=True, slots=True)
 class SetHashCount:
-    """Write the hash count to the chips: the number of clock ticks in which a core searches its part of the nonces. It
-    depends on the frequency."""
+    """Write the hash count to the chips. The hash count is the number of ticks of the 25 MHz reference clock in which a
+    core searches its part of the nonces, so it depends on the frequency of the chips."""
 
 
 BringupStep = (
@@ -155,9 +155,9 @@ BringupStep = (
 def ramp(base: float, step: float, target: float, start: float | None = None) -> list[float]:
     """Return the frequencies (MHz) to write, one after the other, to bring the clock to ``target``.
 
-    They begin one ``step`` after ``start``, and lead up or down to ``target``. Without ``start``, they begin one
-    ``step`` above ``base``; a ``target`` up to ``base`` is then written at once. The last frequency is always
-    ``target``.
+    With ``start``, the first frequency is one ``step`` from ``start`` towards ``target``, which may be higher or lower.
+    Without ``start``, the first frequency is one ``step`` above ``base``, but a ``target`` of at most ``base`` is the
+    only frequency. The last frequency is always ``target``.
     """
     current = base if start is None else start
     if target <= current and start is None:

@@ -133,8 +133,8 @@ class DeviceRecord:
 
     def note_loss(self, now: float) -> bool:
         """Count a disconnection at time ``now`` (seconds). Return True if the device has disconnected ``LOSSES`` times
-        within ``LOSSES_WITHIN_S`` seconds, which is more often than a user would unplug it. The count for this limit
-        then starts again at 0."""
+        within ``LOSSES_WITHIN_S`` seconds, which is more often than a user would unplug it. After a True result, the
+        count for this limit starts again at 0; ``unplugged`` is not reset."""
         self.unplugged += 1
         self._failures = 0
         self.last_warning = ""

@@ -25,8 +25,8 @@ EXPECTED = "expected auto, PATH or KIND:PATH, as in erupter:/dev/ttyUSB0 or 'eru
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSpec:
-    """What a user's text names: one device, or (if ``path`` is None) every device that fits, also if it is plugged
-    in later."""
+    """What a user's text names: the device at ``path`` or, if ``path`` is None, every device that fits the text,
+    including devices that are plugged in later."""
 
     text: str
     """The specification as the user wrote it."""
@@ -36,8 +36,8 @@ class DeviceSpec:
     pattern: str | None = None
     """Glob pattern of the paths of the devices; None: every recognised device, whatever its path."""
     unrecognised: bool = False
-    """Whether the user says that every device with a USB bridge of ``kind`` is of this kind, even if its USB texts do
-    not say so."""
+    """True for ``KIND:all``: every device whose USB bridge is one that boards of ``kind`` have counts as such a board,
+    even if its USB texts do not say so."""
     options: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -27,8 +27,8 @@ WINDOW_S = 20.0
 """Shortest time in seconds between two judgements of the hash rate. A shorter time would not be reliable, because on a
 busy computer this program sometimes stands still for a while."""
 LONGEST_STEP_S = 1.5
-"""Of the time between two calls of a ``HealthMonitor``, at most this many seconds count as time in which nonces were
-expected. If more time has passed, this program did not run meanwhile, which says nothing about the device."""
+"""Of the time between two method calls of a ``HealthMonitor``, at most this many seconds count as time in which nonces
+were expected. A longer time means that this program did not run, which says nothing about the device."""
 SLOW_BELOW = 0.65
 """If fewer nonces came than this fraction of the expected number, the device is too slow."""
 CHIP_SILENT_BELOW = 0.2
@@ -46,7 +46,7 @@ MANY_DUPLICATES = 0.45
 """Fraction of duplicates above which the device is restarted."""
 DUPLICATES_JUDGED_AT = 30
 """Number of nonces after which the fraction of duplicates among them is compared with ``MANY_DUPLICATES``. If two chips
-search the same range, every second nonce is a duplicate. Some duplicates are normal: a BM1397 sometimes repeats a nonce
+search the same range, half of the nonces are duplicates. Some duplicates are normal: a BM1397 sometimes repeats a nonce
 (docs/reference/asic.md#doubtful-nonces)."""
 
 
@@ -104,7 +104,8 @@ class HealthMonitor:
         self._hash_rate, self._hashes_per_nonce = hash_rate, hashes_per_nonce
 
     def searching(self, now: float, searching: bool) -> None:
-        """Note whether the chips have work from now on. While the chips have no work, no nonces are expected."""
+        """Record whether the chips have work (``searching``) from time ``now`` on. While the chips have no work, no
+        nonces are expected."""
         self._advance(now)
         self._searching = searching
 

@@ -19,7 +19,7 @@ MAKE_IDLE_S = 2.0
 switched off."""
 OFF_S = 8.0
 """Seconds allowed for switching the power off. This is enough for several attempts, even if each of them waits 2 s for
-an answer that does not come. A user who has stopped the program waits no longer than this."""
+an answer that does not come. After the user has stopped the program, this step delays its end by no more than this."""
 OFF_TRIES = 5
 """Number of attempts to switch the power off."""
 

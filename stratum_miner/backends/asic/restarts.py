@@ -24,7 +24,7 @@ class RestartPolicy:
         return self._failures
 
     def started_mining(self, now: float) -> None:
-        """Note that the device mines from time ``now`` on."""
+        """Record that the device mines from time ``now`` (seconds) on."""
         self._mining_since = now
 
     def failed(self, now: float) -> float | None:

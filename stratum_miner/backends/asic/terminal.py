@@ -13,7 +13,7 @@ import termios
 
 _TCGETS2, _TCSETS2 = 0x802C542A, 0x402C542B
 """Request numbers from asm-generic/ioctls.h. Both requests use struct termios2: four words of flags, the line
-discipline, 19 control characters, then the two rates. Another system answers that it does not know these requests."""
+discipline, 19 control characters, then the two rates. A system without these requests answers with an error."""
 _WORDS = 64
 """Number of 32-bit words in a buffer for struct termios2. The structure has only 11 words, and the system does not
 write more."""

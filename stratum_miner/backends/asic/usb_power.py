@@ -101,8 +101,8 @@ def bus_powered_hubs(socket: str, sysfs: Path = SYSFS_USB) -> tuple[str, ...]:
 
 
 def devices_without_a_port(vid_pids: Iterable[str], sysfs: Path = SYSFS_USB) -> tuple[tuple[str, str], ...]:
-    """Among the devices with one of these VID:PIDs, find those without a serial port, usually because a kernel driver
-    is missing. Return the socket and the VID:PID of each."""
+    """Return the USB socket and the VID:PID of each device that has one of these VID:PIDs but no serial port. The usual
+    cause is a missing kernel driver."""
     wanted = frozenset(vid_pids)
     found = []
     with contextlib.suppress(OSError):

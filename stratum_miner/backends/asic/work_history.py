@@ -21,8 +21,8 @@ REAL_BOUND = (1 << 224) - 1
 
 
 def nonce_bound(nonce_difficulty: float | None) -> int:
-    """Return the largest hash that a device should report. ``nonce_difficulty`` is None or 1 for real chips. For an
-    emulator, it is the lowest difficulty that a nonce must have to be reported."""
+    """Return the largest hash that a device should report. ``nonce_difficulty`` is the difficulty of the easiest nonces
+    that an emulator reports; None for real chips. For None and for 1, the result is ``REAL_BOUND``."""
     return REAL_BOUND if nonce_difficulty in (None, 1) else target_from_difficulty(nonce_difficulty)
 
 
@@ -80,8 +80,8 @@ class VerifiedNonce:
 
 
 class WorkHistory:
-    """The last ``remembered`` units of work that one chip chain got. ``bound`` is the largest hash that its chips
-    should report."""
+    """The last work units that one chip chain got. ``remembered`` is the number of units to keep. ``bound`` is the
+    largest hash that the chips should report."""
 
     def __init__(self, bound: int, remembered: int) -> None:
         self.bound = bound

@@ -13,8 +13,9 @@ Hits (nonces that meet the target) go through a bounded queue to a trio task, wh
 makes the earlier work worthless, the task drops the hits that were queued before the change.
 
 A search thread has a low priority, so the system sometimes stops it for a long time, even while it holds a lock. It
-therefore shares no lock with trio (``handoff``). For the same reason, the trio thread does not start the search threads
-itself, because it would wait until each new thread has run for the first time: a separate thread starts them.
+therefore shares no lock with trio (``handoff``). For the same reason, a separate thread starts the search threads:
+whoever starts a thread waits until the new thread has run for the first time, and the trio thread must not wait for
+that.
 """
 
 import os
@@ -46,10 +47,10 @@ two slices costs almost nothing, and so short that hashes are counted often."""
 TIMED_SECONDS = 0.5
 """Seconds of processor time for one measurement of the hash rate of a search thread."""
 POINTS_PER_HIT = 10_000
-"""Smallest number of points per hit in a slice that is used for measuring the hash rate. A slice is one call of a
-kernel, a point is a combination of nonce and version, and a hit is a point whose hash meets the target. Reporting a hit
-takes some microseconds. At the low difficulties of tests, reporting takes most of the time of a slice. With this many
-points per hit, it takes only about 1 %."""
+"""A slice is used for measuring the hash rate only if it has at least this many points per hit. A slice is one call of
+a kernel, a point is a combination of nonce and version, and a hit is a point whose hash meets the target. Reporting a
+hit takes some microseconds. At the low difficulties of tests, reporting takes most of the time of a slice. With this
+many points per hit, it takes only about 1 %."""
 NICE = 19
 PRIORITIES = ("low", "normal")
 

@@ -77,8 +77,8 @@ class BitaxePower:
         await run_all(self._hold_reset, self._cut_voltage, self._quieten_fan)
 
     async def read(self) -> Readings:
-        """See ``PowerControl.read``. If the chip was taken out of reset, this method also raises PowerFault if the
-        regulator reports a fault, or if the board has restarted by itself."""
+        """See ``PowerControl.read``. After the chip was released from reset, this method also raises PowerFault if the
+        regulator reports a fault or the board has restarted by itself."""
         if self._released and not await self._control.get_pin(RESET_PIN):
             raise PowerFault(f"{self._path}: the board has restarted by itself: check its power supply")
         rpm, percent = await self._fan.fan_rpm(), await self._fan.fan_percent()

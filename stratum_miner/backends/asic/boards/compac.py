@@ -7,7 +7,7 @@ _BRING_UP = (
     CountChips(1.0),
     Deactivate(pause=0.01),
     AssignAddresses(pause=0.01),
-    RampUp(base=150, step=25),  # a clock up to 150 MHz is set in one step, as in the maker's driver
+    RampUp(base=150, step=25),  # a clock of at most 150 MHz is set in one step, as in the maker's driver
     VerifyClock(),
     OpenCores(57),
 )

@@ -6,8 +6,8 @@ from stratum_miner.backends.asic.chips.pll import nearest
 
 class Bm1370Chain(FullHeaderChain):
     """The BM1370. It uses the same job ids as the BM1368, but the limits of its feedback divider differ. The hash count
-    is the number of clock ticks after which a core takes the next version. The driver subtracts 268 ticks from the
-    computed hash count, because the chip counts wrongly."""
+    is the number of ticks of the 25 MHz reference clock after which a core takes the next version. The driver subtracts
+    268 ticks from the computed hash count, because the chip counts wrongly."""
 
     chip = FullHeaderChip(
         chip_id=0x1370,

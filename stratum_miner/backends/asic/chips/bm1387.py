@@ -69,9 +69,9 @@ class Bm1387Chain(RegisterChain):
         """Decode a reply. The id in the reply is the sum of job id and midstate number."""
         identifier = reply.tag[1]
         candidates = tuple((identifier - index, index) for index in range(jobs.MAX_MIDSTATES))
-        # the first byte of a nonce shows which of the N chips found it: its lowest value in the nonces of chip i is the
-        # address of the chip, i·floor(256/N). The byte is divided by floor(256/N), not by 256/N, which would count the
-        # first nonces of a chip for the chip before it (docs/reference/asic.md#newpac-and-r606)
+        # the first byte of a nonce shows which of the N chips found it: in the nonces of chip i, this byte is at least
+        # the address of the chip, i·floor(256/N). The byte is divided by floor(256/N). A division by 256/N would
+        # attribute the first nonces of a chip to the chip before it (docs/reference/asic.md#newpac-and-r606)
         chip = min(reply.nonce[0] // self.address(1), self.chips - 1) if self.chips > 1 else 0
         return ReportedNonce(reply.nonce, candidates, chip=chip)
 

@@ -30,8 +30,8 @@ class Bm1397Chain(PreambleChain):
     bits of the sum are the number of the midstate."""
     start_ticket_bits = 4
     max_ticket_bits = 4
-    """Four bits mean that the chip reports nonces from difficulty 16 on. The driver of the stick's maker chooses this
-    value. The 672 cores of the chip then still find some nonces a second."""
+    """With four bits, the chip reports only nonces of at least difficulty 16. GekkoScience's driver of the Compac F
+    uses this value, too. The 672 cores of the chip still find some such nonces a second."""
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
         """Return the header versions to search: one version for a unit without version bits, two for one version bit,

@@ -2,8 +2,8 @@
 (docs/reference/asic.md#whole-header-jobs).
 
 The families differ only in data (``FullHeaderChip``). A chip searches the nonces with one version, then with the next
-version, and so on. Its hash count register says after how many clock ticks it takes the next version. A work unit
-therefore contains 2^(32 + number of version bits) hashes, for which one chip needs minutes.
+version, and so on. Its hash count register says after how many ticks of the reference clock it takes the next version.
+A work unit therefore contains 2^(32 + number of version bits) hashes, for which one chip needs minutes.
 """
 
 from collections.abc import Callable
@@ -41,12 +41,13 @@ class FullHeaderChip:
     clock_word: Callable[[float], int]
     """Converts a frequency in MHz to the value of register 08."""
     nonce_chip_bits: bool
-    """Whether bits 24 to 17 of a nonce show which chip found it. True if each chip starts to count these bits at its
-    own address. False if the driver does not know at which value a chip starts
+    """Whether bits 24 to 17 of a nonce show which chip found it. True for a chip family in which each chip counts these
+    bits up from its own address. False if it is not known from which value a chip counts
     (docs/reference/asic.md#whole-header-jobs)."""
     hash_count_guard: int = 0
     """Ticks to subtract from the computed hash count, because the chip counts wrongly. The hash count is the number of
-    clock ticks after which a core takes the next version (docs/reference/asic.md#hash-count)."""
+    ticks of the 25 MHz reference clock after which a core takes the next version
+    (docs/reference/asic.md#hash-count)."""
     fixed_hash_count: int | None = None
     """The fixed hash count of a chip for which the driver of the product's maker always writes the same number. None if
     the hash count is to be computed."""

@@ -74,7 +74,7 @@ def bm1380_word(frequency: float) -> int:
     """Return the PLL word of a BM1380 for the possible frequency that is nearest to ``frequency`` (MHz). The word
     contains the dividers m, n and od: f = 25 (m+1) / ((n+1) 2^od) MHz (docs/reference/asic.md#antminer-u1-and-u2)."""
     if frequency == 200:
-        # the driver of the sticks' maker sends this word; the search below would find another word for 200 MHz
+        # for 200 MHz, the maker's driver sends this word; the search below would find another one
         return 0x0781
     choices = [(od, n, m) for od in range(4) for n in range(16) for m in range(64)]
     od, n, m = min(choices, key=lambda c: (abs(25 * (c[2] + 1) / ((c[1] + 1) << c[0]) - frequency), c))

@@ -47,8 +47,8 @@ def icarus_job(header: bytes, *, job_id: int = 0, extras: bytes = bytes(19)) -> 
 
 
 def bm1384_job(header: bytes, *, job_id: int, chips: int) -> bytes:
-    """Return an Icarus frame for BM1384. Bytes 40 to 43 contain the number of nonces that each of the ``chips``
-    searches (docs/reference/asic.md#compac-and-2pac)."""
+    """Return an Icarus frame for BM1384. Bytes 40 to 43 contain the number of nonces that each chip searches; ``chips``
+    is the number of chips (docs/reference/asic.md#compac-and-2pac)."""
     extras = bytes(8) + (0xFFFFFFFF // chips).to_bytes(4, "big") + bytes(7)
     return icarus_job(header, job_id=job_id, extras=extras)
 

@@ -24,8 +24,8 @@ from stratum_miner.backends.asic.crc import ends_with_crc5
 
 REPLY_PREAMBLE = b"\xaa\x55"
 _TYPE_NONCE = 0x80
-"""The highest bit of a reply's last byte. It is 1 in a nonce reply. Together, this bit and the next two are the type of
-the reply; these next two are 0 in all known replies (docs/reference/asic.md#replies-of-a-chip)."""
+"""The highest bit of a reply's last byte. It is 1 in a nonce reply. The highest three bits of this byte are the type of
+the reply; the lower two of the three are 0 in all known replies (docs/reference/asic.md#replies-of-a-chip)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +235,8 @@ class FixedLengthDecoder(ReplyDecoder):
         del self._buffer[:count]
 
     def _count_skipped(self) -> None:
-        """Count the bytes that were skipped between two replies. If replies have a CRC, every full ``length`` of
-        skipped bytes counts as one CRC error, and only the remaining bytes count as garbage."""
+        """Count the bytes that were skipped between two replies. If replies have a CRC, as many skipped bytes as a
+        reply has count as one CRC error, and only the bytes that remain after the last such group count as garbage."""
         frames, rest = divmod(self._skipped, self._length) if self._has_crc else (0, self._skipped)
         self.crc_errors += frames
         self.garbage_bytes += rest
