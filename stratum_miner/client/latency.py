@@ -6,7 +6,8 @@ from stratum_miner.work.durations import DurationCounts, DurationMeter
 from stratum_miner.work.quantile import rank
 
 KEPT = 1000
-"""Number of latencies that are kept, the newest ones. Older latencies say little about how fast the pool is now."""
+"""The newest latencies are kept, at most this number of them. Older latencies say little about how fast the pool is
+now."""
 
 
 class Latencies:

@@ -71,7 +71,7 @@ class OpenShares:
         return next((item.sent_at for item in self._open.values()), None)
 
     def sent(self, request_id: int, item: OpenShare) -> None:
-        """Note that a share was sent with this request id."""
+        """Record that a share was sent with this request id."""
         self._open[request_id] = item
         self.sent_so_far += 1
 
@@ -86,8 +86,8 @@ class OpenShares:
         return shares
 
     def result(self, item: OpenShare, error: ErrorReply | None, now: float, newest_job_id: str | None) -> ShareResult:
-        """Return the result that the pool's reply gives the share ``item``, and update ``refusals_in_a_row``.
-        ``error``: the reply if the pool did not accept the share; None if it did."""
+        """Return the result of the share ``item``, to which the pool has replied, and update ``refusals_in_a_row``.
+        ``error``: the reply if the pool did not accept the share; None if the pool accepted it."""
         if error is None and item.was_tried_before and item.differences is not self.differences:
             self.differences = item.differences
             log.info("version_bits_form", form="XOR with the job's version" if item.differences else "BIP 310")

@@ -20,8 +20,8 @@ class ClientOptions:
     """Whether the client connects again after a connection has failed or ended. If False, it raises PoolUnreachable
     instead."""
     retries: int | None = None
-    """With ``retry``, the number of failed attempts to connect in a row, not counting the first one, after which the
-    client raises PoolUnreachable. A job of the pool ends the row. None: the client tries for ever."""
+    """With ``retry``, the client raises PoolUnreachable if this number of retries in a row have failed. If the pool has
+    several URLs, one retry tries them in turn. A job of the pool ends the row. None: the client tries for ever."""
     retry_pause: float | None = None
     """Seconds to wait after each failed attempt. None: from 1 s on, and longer with each failure, up to 60 s."""
     failback: float = DEFAULT_POLICY.failback

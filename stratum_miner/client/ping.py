@@ -103,8 +103,8 @@ async def _open(settings: PoolSettings, steps: _Steps) -> trio.abc.Stream:
 
 
 async def _connect_resolved(settings: PoolSettings, steps: _Steps) -> trio.SocketStream:
-    """Resolve the host name, and note how long that took. Then try its IP addresses in turn, and return a stream to the
-    first one that accepts the connection."""
+    """Resolve the host name, and record how long this took. Then try its IP addresses in turn, and return a stream to
+    the first one that accepts the connection."""
     url = settings.url
     try:
         found = await trio.socket.getaddrinfo(url.host, url.port, type=trio.socket.SOCK_STREAM)

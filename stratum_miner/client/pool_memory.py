@@ -60,8 +60,8 @@ class PoolMemory:
         return turn
 
     def note_connecting(self, now: float, interval: float) -> None:
-        """Note that a client connects now without waiting. The next client that reconnects to this pool must wait until
-        ``interval`` seconds from now."""
+        """Record that a client connects now without waiting. The next client that reconnects to this pool must wait
+        until ``interval`` seconds from now."""
         self._free_at = max(self._free_at, now + interval)
 
     # ---- the handshake ------------------------------------------------------------------------------------------
@@ -78,11 +78,11 @@ class PoolMemory:
         return Handshake((self._kept + max(0, self._hang_ups - TRIES + 1)) % len(Handshake))
 
     def note_disconnected(self) -> None:
-        """Note that a connection ended during the handshake, or before the pool had sent anything."""
+        """Record that a connection ended during the handshake, or before the pool had sent anything."""
         self._hang_ups += 1
 
     def note_worked(self, handshake: Handshake, since: float) -> None:
-        """Note that the pool sent jobs after this form of the handshake, the first of them at the time ``since``."""
+        """Record that the pool sent jobs after this form of the handshake, the first of them at the time ``since``."""
         self._hang_ups = 0
         if handshake is not self._kept:
             self._kept, self._kept_until = handshake, since + KEPT_S
@@ -90,14 +90,14 @@ class PoolMemory:
     # ---- how long to wait ---------------------------------------------------------------------------------------
 
     def timeouts(self, timeouts: Timeouts, now: float) -> Timeouts:
-        """Return the time limits for the next connection: those of ``timeouts``, but longer if the pool exceeded them
-        lately."""
+        """Return the time limits for the next connection: those of ``timeouts``, but each limit that the pool exceeded
+        lately is longer."""
         if now >= self._patient_until:
             self._patience.clear()
         return replace(timeouts, **{limit: getattr(timeouts, limit) * more for limit, more in self._patience.items()})
 
     def note_too_slow(self, limit: Limit, now: float) -> None:
-        """Note that the pool did not reply within a time limit. The limit doubles for the next connections."""
+        """Record that the pool did not reply within a time limit. The limit doubles for the next connections."""
         self._patience[limit] = min(self._patience.get(limit, 1.0) * 2, MOST_PATIENCE)
         self._patient_until = now + KEPT_S
 

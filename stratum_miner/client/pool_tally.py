@@ -64,7 +64,7 @@ class PoolTally:
         self._open.append(connection)
 
     def note_closed(self, connection: Traffic) -> None:
-        """Note that a connection has ended. Its traffic still counts."""
+        """Record that a connection has ended. Its traffic still counts."""
         self._open = [item for item in self._open if item is not connection]
         self._before += connection
 

@@ -49,8 +49,8 @@ MAX_UNANSWERED = 1000
 """If this many shares of one connection wait for a reply, the search for shares pauses (see ``wait_for_room``). The
 number does not come from a measurement."""
 SECONDS_PER_SHARE = 10.0
-"""Average number of seconds between two shares that ``suggest_difficulty="auto"`` aims at. At this rate the user soon
-sees that the pool accepts shares, and no pool gets too many."""
+"""With ``suggest_difficulty="auto"``, the client suggests a difficulty at which it takes this many seconds on average
+to find a share. At this rate the user soon sees that the pool accepts shares, and no pool gets too many."""
 STABLE_S = 60.0
 """A connection counts as stable if the pool accepts a share at least this many seconds after the connection was made.
 The pauses before reconnecting grow with each failure; a stable connection makes them short again."""
@@ -100,7 +100,8 @@ class PoolClient:
         self._connection: PoolConnection | None = None
         self._running = False
         self._failures = 0
-        """Number of attempts to connect that have failed since the last job."""
+        """Number of failed attempts to connect since the last job. A failed attempt that is followed by an attempt at
+        the pool's next URL without a wait does not count."""
         self._bare_next = False
         """Whether the next connection begins with ``Handshake.BARE``, because the pool disconnected after
         mining.configure, before it accepted mining.subscribe. Used only if ``ClientOptions.retry`` is False."""
@@ -141,7 +142,7 @@ class PoolClient:
             self._lose(self._resumption.take(), self._stop_reason or lost_because)
 
     def note_stop_reason(self, reason: str) -> None:
-        """Note why ``run`` is about to be cancelled. Shares that have no result yet when ``run`` ends count as lost,
+        """Record why ``run`` is about to be cancelled. Shares that have no result yet when ``run`` ends count as lost,
         and get this reason.
 
         An empty reason removes an earlier one.
@@ -189,8 +190,8 @@ class PoolClient:
         self._resumption.adopt(resumable, shares)
 
     def note_hash_rate(self, hash_rate: float) -> None:
-        """Note the measured hash rate in H/s. With ``suggest_difficulty="auto"`` the client suggests a share difficulty
-        that fits it.
+        """Record the measured hash rate in H/s. With ``suggest_difficulty="auto"`` the client suggests a share
+        difficulty that fits it.
 
         Only the first call counts: public-pool uses only the first suggestion, so a single good one is better than
         many.
@@ -339,7 +340,7 @@ class PoolClient:
 
         ``next_address``: whether to switch to the pool's next URL. The client tries this URL without a wait, unless all
         URLs have failed. ``error``: the exception to raise, in place of a return, if ``ClientOptions.retry`` is False
-        or the number of failed attempts has reached ``ClientOptions.retries``.
+        or ``ClientOptions.retries`` retries in a row have failed.
         """
         self._detail = detail
         if next_address and self._addresses.next():
@@ -357,7 +358,7 @@ class PoolClient:
         """Return the seconds to wait before the client connects again with the worker names that the pool refused.
 
         Raises the refusal if ``ClientOptions.retry`` is False, or if the refusal is final: a configured URL refused the
-        names, the pool never accepted any of them, and its refusal does not say that it is temporary.
+        names, the pool never accepted any of them, and it does not say that the refusal is temporary.
         """
         was_accepted = not self._resumption.accepted.isdisjoint(self.settings.worker_names)
         if not self._options.retry or not (is_redirected or was_accepted or refusal.is_temporary):

@@ -50,7 +50,7 @@ class Resumption:
         self._carried: list[Unanswered] = []
 
     def begin(self, session: Resumable) -> bool:
-        """Note the session that the pool opened. Return True if the pool resumed the previous session.
+        """Record the session that the pool opened. Return True if the pool resumed the previous session.
 
         The pool resumed it if extranonce1 and extranonce2 size are the same as before. Otherwise the session gets a new
         number.
@@ -66,7 +66,7 @@ class Resumption:
         return False
 
     def change_extranonce(self, extranonce1: bytes, extranonce2_size: int) -> None:
-        """Note that the pool gave the session another extranonce."""
+        """Record that the pool gave the session another extranonce."""
         if self.resumable is not None:
             self.resumable = replace(self.resumable, extranonce1=extranonce1, extranonce2_size=extranonce2_size)
 

@@ -104,7 +104,7 @@ class PoolSettings:
         return dict(self.workers).get(backend, self.worker_name)
 
     def without_password(self, text: str) -> str:
-        """Return ``text``, which the pool sent, with the password replaced. A pool may repeat the password in its
+        """Return ``text``, which the pool sent, with the password hidden. A pool may repeat the password in its
         messages.
 
         Use the result only to show or log it, or to forward it to a proxy's miners. To decide what the pool means, use

@@ -62,11 +62,11 @@ class Workers:
         return len(self._entries) >= MAX_WORKER_NAMES
 
     def asked(self, name: str, now: float) -> None:
-        """Note that mining.authorize was sent for a worker name."""
+        """Record that mining.authorize was sent for a worker name."""
         self._entries[name] = _WorkerEntry(now)
 
     def answered(self, name: str, refusal: str, now: float, *, is_temporary: bool = False) -> None:
-        """Note the pool's answer about a worker name.
+        """Record the pool's answer about a worker name.
 
         ``refusal``: why the pool refused the name; empty if the pool accepted it. ``is_temporary``: whether the pool
         may accept the name later. Raises WorkerRefused if the pool has refused all configured worker names.

@@ -38,7 +38,7 @@ class Writer:
         self._can_write = True
 
     def flush(self) -> None:
-        """Wake the writer, so that it sends the waiting bytes."""
+        """Wake ``run``, which then sends the waiting bytes."""
         self._to_flush.set()
 
     async def run(self) -> None:

@@ -45,7 +45,8 @@ class Coinbase:
 
     @classmethod
     def parse(cls, data: bytes) -> "Coinbase":
-        """Parse a serialized transaction. Raises CoinbaseError if it is not a coinbase transaction without witness."""
+        """Parse a serialized transaction. Raises CoinbaseError if it is not a coinbase transaction, or has a
+        witness."""
         reader = _Reader(data)
         version = reader.number(4, "version")
         if data[4:6] == b"\x00\x01":

@@ -56,7 +56,8 @@ class BudgetedSearch:
     _next_nonce: int = field(default=0)
 
     def afford(self, hashes: float, what: str) -> None:
-        """Raise Skip if this number of hashes would take far longer than the processor time that is left in the budget.
+        """Raise Skip if this number of hashes would take more than ``TOO_LONG_FACTOR`` times the processor time that is
+        left in the budget.
 
         ``what`` says in the message what the hashes are for, such as "a share".
         """

@@ -102,7 +102,7 @@ class Connection(Generic[S]):
             self.drop(f"slow reader: {error}", DisconnectReason.SLOW_READER)
 
     def _send_now(self, stream: trio.SocketStream, data: bytes) -> bytes:
-        """Write as much as the socket takes without waiting. Return the rest."""
+        """Write as many of the bytes as the socket takes without waiting. Return the bytes that it did not take."""
         try:
             sent = os.write(stream.socket.fileno(), data)
         except BlockingIOError:
@@ -278,9 +278,9 @@ class Connections(Generic[S]):
     def _close_oldest_unauthorized(self) -> bool:
         """Close the oldest connection whose miner has not subscribed and authorized. Return False if there is none.
 
-        This is called when the maximum number of connections is open and a new one arrives. Otherwise a stranger could
-        keep all miners out by opening many connections. Real miners are hardly affected, because they subscribe and
-        authorize within a moment.
+        This method is called when the maximum number of connections is open and a new one arrives. Without it, a
+        stranger could keep all miners out by opening many connections. Real miners are hardly affected, because they
+        subscribe and authorize within a moment.
         """
         while self._unauthorized:
             connection = self._unauthorized.pop(next(iter(self._unauthorized)))

@@ -93,7 +93,7 @@ class ExtranonceRegistry(Generic[J]):
         return replace(old, session_id=self._token())
 
     def release(self, lease: Lease[J], now: float) -> None:
-        """Note that the session of a lease ended. From now on, the session can be resumed for ``resume_seconds``."""
+        """Record that the session of a lease ended. From now on, the session can be resumed for ``resume_seconds``."""
         self._retired[lease.session_id] = (lease, now + self._resume_seconds)
         self._forget_expired(now)
 

@@ -53,8 +53,8 @@ from stratum_miner.work.hash_rate import HashRateMeter
 RATE_WINDOW = 300.0
 """The hash rate of a session is estimated from its shares of the last ``RATE_WINDOW`` seconds."""
 RATE_RESOLUTION = 10.0
-"""Seconds between the counts of shares from which the hash rate is estimated. A session keeps about 30 of these counts
-(4 kB)."""
+"""To estimate its hash rate, a session records its number of hashes (see ``MinerSession._hashes``) once in this many
+seconds. It keeps about 30 of these numbers (4 kB)."""
 
 _Counted: TypeAlias = tuple[DownstreamShareCounts, ...]
 _PASSWORD_DIFFICULTY = re.compile(r"(?:^|[,;\s])(?:d|diff)=([0-9.eE+-]{1,40})(?=$|[,;\s])", re.IGNORECASE)
@@ -88,7 +88,7 @@ class MinerSession(Generic[J]):
         """The difficulty that was last sent to the miner; 0 if none was sent yet."""
         self._policy = policy
         self._total = total
-        self._events: list[SessionEvent[J]] = []  # at most three; a deque instead of the list would take 760 bytes
+        self._events: list[SessionEvent[J]] = []  # at most three events; a deque would take 760 bytes
         self._errors_in_a_row = 0
         self._accepts_extranonce = False
         self._requested_mask = 0
@@ -105,7 +105,8 @@ class MinerSession(Generic[J]):
         self._target = 0
         """The share target that corresponds to ``difficulty``."""
         self._changed_at = -math.inf
-        """When the session last sent an extra job in order to change the difficulty; -inf before the first time."""
+        """Time at which the session last sent an extra job in order to change the difficulty; -inf before the first
+        such job."""
         self._change_waits = False
         """Whether a change of difficulty waits until ``SessionPolicy.change_interval`` has passed since the last
         change."""
@@ -168,7 +169,7 @@ class MinerSession(Generic[J]):
         self._start_if_ready(now)
 
     def close(self, now: float) -> None:
-        """Note that the connection is closed. The miner can resume the session for a while."""
+        """Record that the connection is closed. The miner can resume the session for a while."""
         self.connection.receive_eof()
         if self.lease is not None:
             self._policy.leases.release(self.lease, now)
@@ -461,7 +462,7 @@ class MinerSession(Generic[J]):
     def _retarget(self, vardiff: Vardiff, difficulty: float | None, now: float) -> None:
         if difficulty is not None:
             self._wanted = self._bounded(difficulty, asked=False)
-            vardiff.difficulty = self._wanted  # vardiff does not know the session's limits
+            vardiff.difficulty = self._wanted  # vardiff does not know the limits that ``_bounded`` applies
             self._announce_wanted_difficulty(now)
 
     def _bounded(self, difficulty: float, *, asked: bool) -> float:

@@ -1,4 +1,4 @@
-"""Events that a pool and a proxy have in common: what a connected miner does. Each is a frozen value."""
+"""Events that a pool and a proxy have in common: what a connected miner does. Each event is a frozen value."""
 
 from dataclasses import dataclass
 

@@ -131,12 +131,12 @@ class Failover:
     # ---- what happens -------------------------------------------------------------------------------------------
 
     def trying(self, index: int, now: float) -> None:
-        """Note that a client connects to the pool."""
+        """Record that a client connects to the pool."""
         if self._pools[index].condition in (Condition.UNTRIED, Condition.DOWN):
             self._enter(index, Condition.TRYING, now, "")
 
     def job(self, index: int, now: float, content: object) -> None:
-        """Note that the pool sent a valid job. ``content`` is a value that is equal for jobs of equal content. A job
+        """Record that the pool sent a valid job. ``content`` is a value that is equal for jobs of equal content. A job
         restarts the time limit ``job_age`` only if its content differs from that of the previous job."""
         pool = self._pools[index]
         if content != pool.job_content:
@@ -146,7 +146,7 @@ class Failover:
             self._enter(index, Condition.UP, now, "")
 
     def lost(self, index: int, now: float, reason: str) -> None:
-        """Note that the connection ended, or could not be made."""
+        """Record that the connection ended, or could not be made."""
         pool = self._pools[index]
         if pool.condition is Condition.UP:
             pool.losses.append(now)
@@ -155,7 +155,7 @@ class Failover:
             self._enter(index, Condition.DOWN, now, reason)
 
     def left(self, index: int, now: float) -> None:
-        """Note that the client closed the connection because it is not needed. This does not count as a loss of the
+        """Record that the client closed the connection because it is not needed. This does not count as a loss of the
         pool."""
         self._pools[index].job_content = None
         if self._pools[index].condition is not Condition.PENALIZED:
@@ -170,11 +170,11 @@ class Failover:
         self._enter(index, Condition.PENALIZED, now, reason)
 
     def share_accepted(self, index: int) -> None:
-        """Note that the pool accepted a share."""
+        """Record that the pool accepted a share."""
         self._pools[index].refusals, self._pools[index].penalty = 0, 0.0
 
     def share_refused(self, index: int, now: float, reason: str) -> None:
-        """Note that the pool rejected a share that was not stale. After ``reject_streak`` of them in a row the pool
+        """Record that the pool rejected a share that was not stale. After ``reject_streak`` of them in a row the pool
         gets a penalty, if another pool may be used."""
         pool = self._pools[index]
         pool.refusals += 1
@@ -313,7 +313,7 @@ def _is_up(pool: _Health) -> bool:
 
 
 def _is_silent(pool: _Health) -> bool:
-    """Return whether a pool may be used, and has sent a job on this connection but then no new job for too long."""
+    """Return whether a pool that may be used has sent a job on its present connection, but no new job for too long."""
     return pool.enabled and pool.condition is Condition.SILENT and pool.job_content is not None
 
 

@@ -134,10 +134,10 @@ class PoolGroup:
         return owner.client.destination(share)
 
     def adopt(self, pool: str, resumable: Resumable, shares: Sequence[Share]) -> bool:
-        """Take over shares of an earlier run for the pool with this URL; see ``PoolClient.adopt``. Call it before
-        ``run``.
+        """Take over shares of an earlier run for the pool whose URL is ``pool``; see ``PoolClient.adopt``. Call it
+        before ``run``.
 
-        Returns False if there is no such pool.
+        Returns False if the group has no pool with this URL.
         """
         for member in self._members.all:
             if str(member.settings.url) == pool:
@@ -146,7 +146,7 @@ class PoolGroup:
         return False
 
     def note_hash_rate(self, hash_rate: float) -> None:
-        """Note the measured hash rate in H/s; see ``PoolClient.note_hash_rate``."""
+        """Record the measured hash rate in H/s; see ``PoolClient.note_hash_rate``."""
         for member in self._members.all:
             member.client.note_hash_rate(hash_rate)
 
@@ -341,8 +341,7 @@ class PoolGroup:
         return f"{members.name(before)} is {health.condition.value}: {health.reason}"
 
     def _start(self, member: GroupMember) -> None:
-        """Mark the client of a pool, so that ``run`` starts it. Do nothing if the client is running or ``run`` has
-        ended."""
+        """Let ``run`` start the client of a pool. Do nothing if the client is running or ``run`` has ended."""
         if member.scope is None and not self._is_over:
             member.scope = trio.CancelScope()
             member.client.note_stop_reason("")
@@ -350,8 +349,8 @@ class PoolGroup:
             self._changed.set()
 
     def _leave(self, member: GroupMember) -> None:
-        """Stop the client of a pool that is not needed any more, but not at once. The first call only notes the time. A
-        later call stops the client if LINGER_S seconds have passed and no share is open, or if DRAIN_S seconds have
+        """Stop the client of a pool that is not needed any more, but not at once. The first call only records the time.
+        A later call stops the client if LINGER_S seconds have passed and no share is open, or if DRAIN_S seconds have
         passed."""
         assert member.scope is not None
         now = self._clock()
@@ -374,8 +373,7 @@ class PoolGroup:
                 log.warning("worker_refused", pool=self._members.name(member), reason=str(error))
                 if self.all_refused and self._may_give_up():
                     raise
-        # If an exception leaves this method, ``scope`` stays set, and a client whose ``scope`` is set is not started
-        # again.
+        # If an exception leaves this method, ``scope`` stays set, so that the client is not started again.
         member.scope = None
         self._changed.set()
 

@@ -33,7 +33,7 @@ class PoolIdentities:
         return key
 
     def release(self, key: PoolKey) -> None:
-        """Note that the pool was removed."""
+        """Record that the pool was removed."""
         self._in_use.discard(key)
 
     def label(self, key: PoolKey, settings: PoolSettings) -> str:

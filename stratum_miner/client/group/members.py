@@ -71,7 +71,7 @@ class Members:
         return self._new_member(settings, self._identities.take(settings))
 
     def retire(self, member: GroupMember) -> None:
-        """Note that a pool was removed from ``all``. Its client keeps running until its open shares have results."""
+        """Record that a pool was removed from ``all``. Its client keeps running until its open shares have results."""
         self._identities.release(member.key)
         if self.quotas is not None:
             self.quotas.forget(member)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 SLICE_S = 10.0
-"""The miner mines on a pool for at least this many seconds before it switches to the next, as long as the pool is up.
-Each switch throws away the work in progress."""
+"""After the miner has switched to a pool, it mines on this pool for at least this many seconds, unless the pool goes
+down. Each switch throws away the work in progress."""
 
 PoolT = TypeVar("PoolT", bound=Hashable)
 
@@ -33,7 +33,8 @@ class Quotas(Generic[PoolT]):
     def choose(self, up: Mapping[PoolT, int], now: float) -> PoolT | None:
         """Return the pool to mine on, or None if no pool is up.
 
-        ``up``: the pools that are up, with their quotas. A pool with quota 0 is chosen only if no other is up.
+        ``up``: the pools that are up, with their quotas. A pool with quota 0 is chosen only if no pool with a higher
+        quota is up.
         """
         self._account(up, now)
         if not up:
@@ -51,15 +52,16 @@ class Quotas(Generic[PoolT]):
         return self._account_of(pool).worked / total if total else 0.0
 
     def forget(self, pool: PoolT) -> None:
-        """Delete the account of a pool that was removed from the group."""
+        """Delete the credit and the mining time of a pool that was removed from the group."""
         self._accounts.pop(pool, None)
         if self._active == pool:
             self._active = None
 
     def _account(self, up: Mapping[PoolT, int], now: float) -> None:
-        """Add the credit earned since the last call, and subtract the credit spent."""
-        # this method is called about once a second; if more than SLICE_S have passed, the process was suspended, and
-        # the time above SLICE_S does not count
+        """Add the credit that the pools have earned since the last call, and subtract the credit that the pool in use
+        has spent."""
+        # This method is called about once a second. If the last call was more than SLICE_S seconds ago, the process was
+        # suspended meanwhile, and only SLICE_S seconds count.
         elapsed, self._accounted_at = min(now - self._accounted_at, SLICE_S), now
         if self._active is None or self._active not in up:
             return

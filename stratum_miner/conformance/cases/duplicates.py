@@ -19,9 +19,10 @@ check = Topic("shares")
 SAME_SHARE = "the repeated share"
 DUPLICATE, STALE, LOW = ErrorReason.DUPLICATE, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
 RARE = 0.01
-"""If a random hash meets the share target with a probability below ``RARE``, the check ERR-06 prepares one share,
-otherwise several. It submits an accepted share again under the id of the next job, where the share has another hash. It
-can use only a share whose other hash misses the share target. Below ``RARE``, this is almost certain for each share."""
+"""The check ERR-06 submits an accepted share again under the id of the next job, where the share has a different hash.
+It can use only a share whose different hash misses the share target. If a random hash meets the share target with a
+probability below ``RARE``, almost every share can be used, so the check prepares only one share. Otherwise it prepares
+several."""
 
 
 async def _submit_again(
@@ -56,7 +57,7 @@ async def _accepted(probe: Probe, connection: ProbeConnection) -> FoundShare:
 async def _submit_all_again(
     probe: Probe, connection: ProbeConnection, found: FoundShare, spelled: Mapping[str, list[Any]]
 ) -> CheckOutcome:
-    """Submit an accepted share again in several notations. The pool passes if it rejects all of them.
+    """Submit an accepted share again in several notations. The pool passes if it rejects the share in each notation.
 
     ``spelled`` maps the name of each notation to the parameters of mining.submit in this notation. The function stops
     at the first repeated share that the pool does not reject.
@@ -191,8 +192,8 @@ async def foreign_session(probe: Probe) -> CheckOutcome:
 )
 async def under_another_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    # Under the id of the next job, the share has a different hash. This is the probability that this hash meets the
-    # share target, too.
+    # Under the id of the next job, the share has a different hash. ``probability`` says how likely the different hash
+    # also meets the share target.
     probability = connection.job.search_target / 2.0**256
     count = 1 if probability < RARE else 8 if probability < 0.6 else 30
     shares = [await _accepted(probe, connection) for _ in range(count)]

@@ -46,14 +46,16 @@ SLOW_BYTES = 12
 """Number of bytes that the simulated slow client sends, one per second."""
 UNREAD = 24 << 20
 """Number of bytes of replies that a check causes the pool to send, but does not read. They are too many to fit into the
-socket buffers of both computers together, so the pool has to keep the rest or close the connection."""
+socket buffers of both computers together, so the pool has to keep some of them in its own memory or close the
+connection."""
 FLOOD_SECONDS, FLOOD_RATE = 5, 1000
 """Duration of a flood in seconds, and the number of requests per second."""
 LATENCY = 0.5
 """Seconds within which the pool should answer the requests of another session during the flood."""
 BAD_SHARES = 200
 RECONNECTS, RECONNECT_INTERVAL = 100, 0.1
-"""Number of connections that one client makes in a row, and the seconds between two of them."""
+"""Number of connections that one client makes in a row, and the seconds from the start of one connection to the start
+of the next."""
 STORM = 50
 """Number of blocks in a row in the check LD-11."""
 KEPT_FILES = 100
