@@ -53,5 +53,5 @@ class DownstreamShareCounts:
         self.last_at = now
 
     def copy(self) -> "DownstreamShareCounts":
-        """Return a copy, which stays as it is when more shares are counted in this object."""
+        """Return a copy. Shares that are counted in this object later do not change the copy."""
         return replace(self, rejected=self.rejected.copy(), refused=self.refused.copy())

@@ -11,10 +11,12 @@ MAX_BYTES = 512 << 20
 """Maximum number of bytes that the remembered shares of a whole pool or proxy may take."""
 SHARE_BYTES = 200
 """Maximum number of bytes that one remembered share takes, rounded up: 80 for its hash, and 107 for its entry in the
-set of hashes. The size of an entry varies: it is largest just after Python has made the set four times as large."""
+set of hashes. The size of an entry varies: it is largest just after Python has made the set four times as large,
+because most places of the set are empty then."""
 MAX_SHARES = MAX_BYTES // SHARE_BYTES
-"""Maximum number of shares that are remembered: 2.7 million. That is three times what 10,000 miners submit while a job
-is valid, at one share every 10 s each."""
+"""Maximum number of shares that are remembered: 2.7 million. That is almost three times the 960,000
+shares that 10,000 miners submit, at one share every 10 s each, in the 16 minutes for which a job may stay valid
+(``jobs.MAX_JOBS``)."""
 
 
 class SeenShares:

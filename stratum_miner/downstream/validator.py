@@ -4,10 +4,10 @@ The checks are made in this order: length of the extranonce2, known job, duplica
 difficulty. The check for a duplicate comes before the check for a stale job, because a miner that did not get the
 answer to a share submits the share again. The job may be stale by then, although it was not when the share first came.
 
-A share whose hash meets the network target may make a block, even if the hash misses the share target or the job has
-just become stale. In these two cases, the verdict is ``Refused``, and its field ``candidate`` contains the header and
-the coinbase of the block. The caller submits this block candidate to the node before it answers the miner: if the node
-accepts the block, the share is valid after all.
+A share whose hash meets the network target may make a block, even if the share is refused because its hash misses the
+share target, its job is stale, or the memory for shares is full. In these three cases, the verdict is ``Refused``, and
+its field ``candidate`` contains the header and the coinbase of the block. The caller submits this block candidate to
+the node before it answers the miner: if the node accepts the block, the share is valid after all.
 
 Only valid shares and block candidates are remembered (``share_memory``), each by the hash of its header. A share is
 therefore recognized as a duplicate even if its numbers are spelled in another way, if it names the same job by another
@@ -197,7 +197,8 @@ def unknown_job(submit: Submit, jobs: JobTable[J]) -> Refused[J]:
 
 
 def solution_of(submit: Submit, job: SessionJob[J]) -> Solution[J]:
-    """Rebuild the header and the coinbase of a share. ``submit.version_bits`` must lie inside the job's mask."""
+    """Rebuild the header and the coinbase of a share. ``submit.version_bits`` is not checked: bits outside the
+    job's version mask are set in the header, too."""
     coinbase, header = _rebuilt(submit, job.announced.content, job.extranonce1, job.version_mask)
     return Solution(job=job, coinbase=coinbase, header=header, digest=sha256d(header))
 

@@ -78,8 +78,8 @@ class Vardiff:
 
     def __init__(self, config: VardiffConfig, difficulty: float, now: float) -> None:
         self.difficulty = difficulty
-        """The current difficulty, which this object chose or was given. If the session limits the chosen value, it sets
-        this field to the limited value."""
+        """The current difficulty. If the session limits a difficulty that this object chose, the session sets this
+        field to the limited difficulty."""
         self._config = config
         self._restart(now)
 
@@ -98,8 +98,8 @@ class Vardiff:
         return self._test(now) if now >= self._test_at else None
 
     def set_difficulty(self, difficulty: float, now: float) -> None:
-        """Note a difficulty that this object did not choose, for example because the miner asked for it. The count of
-        the shares starts again at 0."""
+        """Set the current difficulty to one that this object did not choose, for example because the miner asked for
+        it. The count of the shares starts again at 0."""
         self.difficulty = difficulty
         self._restart(now)
 

@@ -35,7 +35,8 @@ def mean_wait_days(blocks_per_day: float) -> float:
 
 
 def median_wait_days(blocks_per_day: float) -> float:
-    """Return the number of days after which half of all miners with this rate have found a block."""
+    """Return the number of days after which half of all miners that find ``blocks_per_day`` blocks per day on average
+    have found a block."""
     return math.log(2) / blocks_per_day
 
 
@@ -83,8 +84,8 @@ class Luck:
         return self.found / self.expected if self.expected > 0 else None
 
     def interval(self, confidence: float = 0.95) -> Interval | None:
-        """Return the confidence interval of the ratio, computed with ``count_interval``. Return None if there is no
-        ratio."""
+        """Return the confidence interval of the ratio: the bounds of ``count_interval``, divided by ``expected``.
+        Return None before the first hash."""
         if self.expected <= 0:
             return None
         bounds = count_interval(self.found, confidence)

@@ -27,14 +27,17 @@ def checksum_fits(frame: bytes) -> bool:
     """Return whether the low five bits of a command are the CRC of all bits before them.
 
     In a voltage command (first byte 0xAA), the three bits before the CRC count as zero. The host computes the CRC while
-    they are zero, and then adds 0xC0 to the last byte, which sets two of them.
+    these bits are zero. It then sets two of them: it adds 0xC0 to the last byte.
     """
     last = frame[-1] & 0x1F if frame[0] == 0xAA else frame[-1]
     return frame[-1] & 0x1F == crc5(frame[:-1] + bytes([last]), 8 * len(frame) - 5)
 
 
 def clock_mhz(word: int) -> float:
-    """Return the clock frequency in MHz that a BM1380's PLL word sets: 25 (m + 1) / ((n + 1) 2^od)."""
+    """Return the clock frequency in MHz that a BM1380's PLL word sets: 25 (m + 1) / ((n + 1) 2^od).
+
+    The word is m 2^7 + n 2^2 + od; higher bits have no effect on the frequency.
+    """
     m, n, od = word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3
     return 25.0 * (m + 1) / ((n + 1) * (1 << od))
 
@@ -91,7 +94,7 @@ class AntminerU1Device(ErupterDevice):
             self._obey(bytes(self._buffer), at)
 
     def _obey(self, data: bytes, now: float) -> None:
-        """Perform the commands in ``data``. If it is not a sequence of valid commands, leave it in the buffer."""
+        """Perform the commands in ``data``. If ``data`` is not a sequence of valid commands, leave it in the buffer."""
         frames = [data[at : at + COMMAND_SIZE] for at in range(0, len(data), COMMAND_SIZE)]
         if all(frame[0] in COMMANDS and checksum_fits(frame) for frame in frames):
             del self._buffer[: len(data)]

@@ -1,8 +1,9 @@
 """A Bitaxe with the bitaxe-raw firmware: a control port for power, fan and reset, and a data port to the chip.
 
-A request on the control port is ``length | id | bus | page | command | data``. The answer is ``length | id | data`` or,
-on failure, ``length | id | code | text``. The length has two bytes. In requests and in answers on failure, it is the
-length of the whole packet. In other answers, it is the length of the data alone
+A request on the control port is ``length | id | bus | page | command | data``. ``page`` is the part of the board that
+the request is for (``RequestKind``); ``bus`` is ignored. The answer is ``length | id | data`` or, on failure,
+``length | id | code``. The length has two bytes. In requests and in answers on failure, it is the length of the whole
+packet. In other answers, it is the length of the data alone
 (docs/reference/asic.md#control-channel-of-bitaxe-raw).
 """
 
@@ -135,8 +136,8 @@ class BitaxeDevice(ChainDevice):
         supply.diode_valid = self.running and now >= self._released_at + DIODE_VALID_AFTER_S
 
     def _changed(self, before: bool, now: float) -> None:
-        """Update the temperature. In addition, if a request has started or stopped the chip, reset the chip. ``before``
-        says whether the chip was running before the request."""
+        """Update the temperature after a request. If the request has started or stopped the chip, also reset the chip.
+        ``before`` says whether the chip was running before the request."""
         self._follow_heat(now)
         if self.running == before:
             return

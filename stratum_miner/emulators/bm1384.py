@@ -35,7 +35,10 @@ class Bm1384Command(IntEnum):
 
 
 def clock_mhz(word: int) -> float:
-    """Return the clock frequency in MHz that a PLL word sets: 50 (m + 1) / ((n + 1) 2^od)."""
+    """Return the clock frequency in MHz that a PLL word sets: 50 (m + 1) / ((n + 1) 2^od).
+
+    The word is m 2^7 + n 2^2 + od; higher bits have no effect on the frequency.
+    """
     m, n, od = word >> 7 & 0x7F, word >> 2 & 0x1F, word & 3
     return 50.0 * (m + 1) / ((n + 1) * (1 << od))
 

@@ -84,7 +84,11 @@ class FullHeaderDevice(ChainDevice):
         return value
 
     def mhz(self, chip: Chip) -> float:
-        """Return the clock frequency in MHz: 25 fb / (ref p1 p2). The register contains p1 - 1 and p2 - 1."""
+        """Return the clock frequency in MHz: 25 fb / (ref p1 p2), or 0 if the PLL is off or ref is 0.
+
+        The four numbers are the multiplier (fb) and the dividers of the PLL. The PLL register contains fb, ref, p1 - 1
+        and p2 - 1.
+        """
         value = chip.registers[PLL0]
         fb, ref, p1, p2 = value >> 16 & 0xFF, value >> 8 & 0xFF, (value >> 4 & 15) + 1, (value & 15) + 1
         return 25.0 * fb / (ref * p1 * p2) if ref and value & 0x40000000 else 0.0
@@ -244,8 +248,8 @@ class Bm1362Device(FiveBitJobDevice):
     def excess_byte(self, bits: int) -> int:
         """Return the byte of a nonce reply that says how many zero bits the hash has beyond the required ones.
 
-        ``bits`` is the number of these zero bits. This chip sends the number itself. Only one job and its reply were
-        recorded; they show this."""
+        ``bits`` is the number of these zero bits. This chip sends the number itself, as far as is known from the only
+        job whose reply was recorded."""
         return min(bits, 0xFF)
 
 

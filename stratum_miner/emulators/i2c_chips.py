@@ -167,8 +167,11 @@ class EmulatedDs4432u:
         self.update_output()
 
     def write(self, data: bytes) -> None:
-        """Set the current. If bit 7 is set, the current lowers the core voltage below 1.458 V. Otherwise the current
-        raises the core voltage above 1.458 V."""
+        """Set the current. ``data`` is the number of the register, followed by its new value.
+
+        The low seven bits of the value are the strength of the current. If its bit 7 is set, the current lowers the
+        core voltage below 1.458 V. Otherwise the current raises the core voltage above 1.458 V.
+        """
         if len(data) == 2 and data[0] == self.REGISTER:
             self._code = data[1]
             self.update_output()

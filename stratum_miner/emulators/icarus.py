@@ -26,8 +26,8 @@ NONCES: Final = 1 << 32
 
 
 def midstate_from_wire(wire: bytes) -> bytes:
-    """Reverse the order of the eight words of a midstate: on the line, h7 is first. The bytes of a word keep their
-    order."""
+    """Reverse the order of the eight words of a midstate: on the line, the last word (h7) comes first. The bytes of a
+    word keep their order."""
     return b"".join(wire[at : at + 4] for at in range(28, -4, -4))
 
 
@@ -118,8 +118,8 @@ class IcarusDevice(EmulatedDevice):
             self.deadline = min(self.deadline, hit.at)
 
     def tick(self, now: float) -> None:
-        """Stop all engines. The time at which they stopped is ``deadline``, the time of the first nonce, even if it is
-        now later."""
+        """Stop all engines because a nonce was found. They count as stopped at the time of this nonce, ``deadline``,
+        even if this method is called later."""
         del now
         stopped, self.deadline = self.deadline, inf
         self.stop_searching(stopped)

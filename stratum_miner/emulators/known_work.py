@@ -70,8 +70,8 @@ def known_nonces(midstate: bytes, tail: bytes) -> tuple[int, ...] | None:
     """Return all nonces of a work that meet difficulty 1, in ascending order. Return None for work that is not in the
     table.
 
-    ``midstate`` and ``tail`` are in the order of the bytes on the line: h7 to h0, then nbits, ntime and the last four
-    bytes of the merkle root.
+    ``midstate`` and ``tail`` are in the order of the bytes on the line. ``midstate`` has its eight words from last to
+    first. ``tail`` consists of nbits, ntime and the last four bytes of the merkle root.
     """
     return _TABLE.get(midstate + tail)
 

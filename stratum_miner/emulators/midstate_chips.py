@@ -63,8 +63,8 @@ class MidstateDevice(ChainDevice):
     def _parts(
         self, chip: Chip, load: Callable[..., None], start: int, known: tuple[int, ...] | None
     ) -> Iterator[NonceRange]:
-        """Return the chip's ranges of nonces in the order of the search: it begins at the start nonce, and the nonces
-        before the start nonce come last."""
+        """Return the chip's ranges of nonces in the order in which the chip searches them: first the nonces from
+        ``start`` upwards, then those below ``start``."""
         ranges = self.ranges(chip)
         after = ((max(first, start), end) for first, end in ranges if end > start)
         before = ((first, min(end, start)) for first, end in ranges if first < start)
@@ -94,7 +94,11 @@ class Bm1387Device(MidstateDevice):
     baud_register: ClassVar[int] = 0x1C
 
     def mhz(self, chip: Chip) -> float:
-        """Return the clock frequency in MHz: 25 fb / (ref p1 p2)."""
+        """Return the clock frequency in MHz: 25 fb / (ref p1 p2), or 0 if a divider is 0.
+
+        The PLL register contains the multiplier fb and the dividers ref, p1 and p2. Until the host has set it, the
+        frequency is ``power_on_mhz``.
+        """
         value = chip.registers.get(self.clock_register)
         if value is None:
             return self.power_on_mhz
@@ -171,7 +175,10 @@ class Bm1397Device(MidstateDevice):
         return [(high << 22 | first << 16, high << 22 | end << 16) for high in range(1024)]
 
     def mhz(self, chip: Chip) -> float:
-        """Return the clock frequency in MHz: 25 fb / (ref p1 p2), or 0 if the PLL is off."""
+        """Return the clock frequency in MHz: 25 fb / (ref p1 p2), or 0 if the PLL is off or a divider is 0.
+
+        The PLL register contains the multiplier fb and the dividers ref, p1 and p2.
+        """
         value = chip.registers[0x08]
         fb, ref, p1, p2 = value >> 16 & 0xFF, value >> 8 & 0xFF, value >> 4 & 15, value & 15
         return 25.0 * fb / (ref * p1 * p2) if ref and p1 and p2 and value & 0x40000000 else 0.0

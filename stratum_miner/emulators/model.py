@@ -142,7 +142,7 @@ class EmulatedDevice(ABC):
 
     @abstractmethod
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Handle bytes from the host whose last bit arrived at ``now``."""
+        """Handle bytes from the host. Their last bit arrived at the time ``now``."""
 
     @abstractmethod
     def report(self, engine: int, hit: SweepHit) -> None:
@@ -155,7 +155,7 @@ class EmulatedDevice(ABC):
         self.deadline = inf
 
     def port_closed(self, port: str, now: float) -> None:  # noqa: B027  most devices do not notice it
-        """Handle the event that the last driver has closed the port."""
+        """Do what the device does when no driver has the port open any more."""
 
     def supply_lost(self, now: float) -> None:
         """Handle the beginning of a brown-out: the search stops."""
@@ -168,7 +168,8 @@ class EmulatedDevice(ABC):
     # ---- the serial line ----------------------------------------------------------------------------------------
 
     def age(self, now: float) -> float:
-        """Return the seconds since the start of the device. The START of a fault is such a number of seconds."""
+        """Return the seconds since the start of the device. A fault begins when this number reaches the START of the
+        fault (see ``parse_fault``)."""
         return now - self.started
 
     def power_cycle(self, now: float) -> None:
@@ -294,8 +295,8 @@ class EmulatedDevice(ABC):
         return self.counts.hashes + sum(engine.hashes(now) for engine in self.engines)
 
     def achievable_rate(self, rate: float) -> float:
-        """Return ``rate``, limited to the highest hash rate that this computer can emulate. If the hash rate in the
-        device's settings is higher, the limit is the hash rate in the settings."""
+        """Return ``rate``, limited to the highest hash rate that this computer can emulate or to the hash rate in the
+        device's settings, whichever is higher."""
         return min(rate, max(self.settings.hash_rate, self.searcher.hash_rate * ACHIEVABLE_FRACTION))
 
     def advance(self, now: float) -> None:

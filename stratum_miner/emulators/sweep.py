@@ -67,8 +67,8 @@ class SweepHit:
 
 
 class Searcher:
-    """A kernel and its hash rate. All engines of a device share one searcher. Before each slice, an engine therefore
-    loads its own work into the searcher."""
+    """A kernel and its hash rate. All engines of a device share one searcher. Before each slice (one call of the
+    kernel), an engine therefore loads its own work into the searcher."""
 
     def __init__(self) -> None:
         self.choice = _choice()

@@ -1,5 +1,5 @@
-"""The interface of pool faults. The class ``PoolFault`` describes a fault. The function of a fault receives a
-``ProtocolLine`` and the ``FaultState`` of the connection."""
+"""The interface of pool faults. A ``PoolFault`` describes a fault. One of its fields, ``behave``, is the function of
+the fault: it is called for each line (``ProtocolLine``) of a connection, with the ``FaultState`` of this connection."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -20,8 +20,8 @@ class ProtocolLine:
 
     sender: Side
     data: bytes
-    """The line with its LF. A line that is too long is split into several objects of this class. Each then contains
-    only a piece of the line, without LF."""
+    """The line with its LF. A line of more than ``capture.lines.MAX_LINE`` bytes is split into several objects of this
+    class. Each contains a piece of the line; only the last piece ends with the LF."""
     message: dict[str, Any] | None
     """The parsed JSON object; None if the line is not a message of the protocol."""
     method: str | None

@@ -107,7 +107,8 @@ class FaultFilter:
         return len(self._state.held or b"") + self._methods.held
 
     def notes(self) -> Sequence[FilterNote]:
-        """Return one note for each line to which the fault was applied since the last call."""
+        """Return the names of the applied faults for the record of the connection: one ``FilterNote``, with the name of
+        the fault and the line, for each line to which the fault was applied since the last call."""
         notes, self._notes = self._notes, []
         return notes
 

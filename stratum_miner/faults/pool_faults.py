@@ -176,7 +176,7 @@ def _stuck_job(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] 
 
 
 def _flood(*, clean: bool) -> Behaviour:
-    """Return a fault that sends many copies of each job to the miner, each with another job id.
+    """Return the function of a fault that sends many copies of each job to the miner, each with another job id.
 
     If the miner submits a share of such a copy, the fault replaces the copy's job id in mining.submit with the job id
     that the pool sent."""
