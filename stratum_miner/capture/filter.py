@@ -18,7 +18,8 @@ class LimitReached(Exception):  # noqa: N818  reaching a limit is not an error o
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send ``data`` to the side ``to`` after a pause of ``after`` seconds. Later actions for that side wait until then.
+    """Send ``data`` to the side ``to`` after a pause of ``after`` seconds. Later actions for that side wait until the
+    data is sent.
 
     The data is sent ``times`` times in a row. If ``piece`` is not 0, the data is divided into pieces of ``piece``
     bytes. The pieces are larger if there would otherwise be more than ``relay.MAX_PIECES`` of them.
@@ -123,7 +124,7 @@ class FilterSequence:
 
     @property
     def held(self) -> int:
-        """Return the number of bytes that all filters keep."""
+        """Return the number of bytes that all filters together keep in memory."""
         return sum(item.held for item in self._filters)
 
     def notes(self) -> Sequence[FilterNote]:

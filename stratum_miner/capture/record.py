@@ -21,7 +21,7 @@ from stratum_miner.foreign_text import escape_json, sanitize
 FORMAT = 1
 MAX_RECORD = 8 << 20
 """Maximum bytes of one record in the file. A protocol line of 1 MiB takes up to 6 MiB, because JSON may escape every
-byte; the rest is for the other fields of the record."""
+byte; the remaining 2 MiB are for the other fields of the record."""
 MAX_CAPTURE = 256 << 20
 """Maximum bytes of a recording that is read into memory. In one day, the recording of a busy miner grows by about a
 hundredth of this limit."""

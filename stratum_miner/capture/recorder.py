@@ -43,7 +43,7 @@ class ConnectionSink(Protocol):
         """Take the text of a note about the connection, or about one of its lines."""
 
     def close(self, by: Side | None, reason: str = "") -> None:
-        """Note that the connection has ended. ``by`` is the side that ended it, or None if this program did. Only the
+        """Record that the connection has ended. ``by`` is the side that ended it, or None if this program did. Only the
         first call has an effect."""
 
     @property
@@ -72,8 +72,8 @@ class Recorder:
 
     ``path`` may be a pipe that another program reads. ``where`` names the command that makes the recording. This name
     is written into the header. If ``secrets`` is false, passwords are replaced by ``***`` in each mining.authorize and
-    in later lines that contain them, and every line passes through ``hide``, which returns a text without other
-    secrets. Raises RecordingError if the file cannot be opened or written.
+    in later lines that contain them, and every line passes through ``hide``, which removes secrets of other kinds from
+    a text. Raises RecordingError if the file cannot be opened or written.
     """
 
     def __init__(

@@ -318,13 +318,15 @@ class _Relay:
     # ---- ends ---------------------------------------------------------------------------------------------------
 
     def _side_ended(self, side: Side) -> None:
-        """Note that a side has ended its stream, or has disconnected."""
+        """Called after a side has ended its stream or disconnected. If it is the first side to do so, remember it, and
+        let all pauses end within LINGER_SECONDS."""
         if self._ended_by is None:
             self._ended_by = side
             self._end_within(LINGER_SECONDS)
 
     def _cannot_send(self, side: Side) -> None:
-        """Note that nothing more can be sent to a side."""
+        """Drop the actions for a side to which nothing more can be sent. If this is so for both sides, end the
+        connection."""
         self._queues[side].close()
         self._end_if_done()
 

@@ -188,7 +188,7 @@ class Replay:
         self.done = True
 
     def disconnected(self) -> None:
-        """Note that the live peer has ended the connection.
+        """Tell the replay that the live peer has ended the connection.
 
         This end counts as a difference in two cases: if the replayed side, not the peer, ended the recorded connection,
         or if the replay has not yet sent a line that was recorded more than GRACE seconds before the end of the
@@ -205,9 +205,9 @@ class Replay:
             self.done = True
 
     def stalled(self, seconds: float) -> None:
-        """Note that the connection was ended because the live peer did not read for ``seconds`` seconds.
+        """Add the difference that the live peer did not read for ``seconds`` seconds, so that the connection was ended.
 
-        The difference that this adds is kept even if there are MAX_DIFFERENCES already.
+        This difference is kept even if there are MAX_DIFFERENCES already.
         """
         self.differences.append(ReplayDifference(None, f"the {self.side.other.value} did not read for {seconds:g} s"))
 

@@ -1,8 +1,9 @@
 """Rules for a tap: which lines they match, and what the tap does with those lines.
 
 A rule consists of an action and of conditions: ``ACTION[=VALUE] [from=miner|pool] [method=NAME] [nth=N[-M]|every=N]
-[match=TEXT] [chance=P]``. In a TOML file, a rule is a table with the same names as keys. In TEXT, a ``*`` stands for
-any characters. ``method`` of a reply is the method of its request.
+[match=TEXT] [chance=P]``. In a TOML file, a rule is a table with the same names as keys. ``nth`` selects the lines with
+the numbers N to M, ``every`` each N-th line, and ``chance`` lines at random with the probability P. In TEXT, a ``*``
+stands for any characters. ``method`` of a reply is the method of its request.
 
 The conditions of every rule are checked on the line as it was received. The actions of all rules that match are applied
 in the order of the rules, each to the result of the previous action. A random number generator with a given seed

@@ -99,13 +99,13 @@ class Script:
 
     def match_call(self, method: str) -> ScriptLine | None:
         """The live peer takes the place of one side of the recording. Of this side's recorded calls of this method,
-        return the first that was not received yet, and note it as received. Return None if there is none."""
+        return the first that was not received yet, and mark it as received. Return None if there is none."""
         waiting = self._calls.get(method)
         return self._matched(waiting.popleft()) if waiting else None
 
     def match_reply(self, request_id: Any) -> ScriptLine | None:
         """The live peer takes the place of one side of the recording. Of the recorded replies of this side, return the
-        reply to the request with this id, and note it as received.
+        reply to the request with this id, and mark it as received.
 
         Return None if the recording has no such reply, or if the replay has not sent the request yet.
         """
@@ -116,7 +116,7 @@ class Script:
 
     def match_other(self, line: bytes) -> ScriptLine | None:
         """The live peer takes the place of one side of the recording. Of this side's recorded lines, return the first
-        that has these bytes and was not received yet, and note it as received.
+        that has these bytes and was not received yet, and mark it as received.
 
         Return None if there is no such line. Call this only for lines that are not messages.
         """

@@ -99,8 +99,8 @@ class Wildcard:
             start = match[1]
 
     def _next(self, data: bytes, start: int) -> tuple[int, int, list[tuple[int, int]]] | None:
-        """Find the first match at or after ``start``. Return its begin, its end, and for each ``*`` the begin and the
-        end of the bytes that it matched. Return None if there is no match."""
+        """Find the first match at or after ``start``. Return where the match begins and ends and, for each ``*``, where
+        the bytes that the ``*`` matched begin and end. Return None if there is no match."""
         begin = data.find(self._parts[0], start)
         if begin < 0:
             return None

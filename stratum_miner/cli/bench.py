@@ -38,8 +38,8 @@ WORTH_REMEMBERING = 0.1
 BUSY = 0.9
 """The computer counts as busy if the measuring threads have a processor for less than this fraction of their time.
 
-The same fraction also compares a new measurement of a kernel with an earlier one. If the new hash rate is less than
-this fraction of the earlier one, the earlier measurement is clearly better. The value is a choice, not a measurement.
+An earlier measurement of a kernel counts as clearly better than a new one if the new hash rate is less than the same
+fraction of the earlier one. The value is a choice, not a measurement.
 """
 NOWHERE = Path(os.devnull) / "nowhere"
 JOB_SECONDS = 5.0
@@ -157,7 +157,7 @@ def _known_row(item: MeasuredKernel) -> dict[str, Any]:
 
 
 def _processor_share(speeds: list[Speed]) -> float:
-    """Return for which fraction of the time (0 to 1) the measuring threads had a processor, on average."""
+    """Return the fraction of the time (0 to 1) for which the measuring threads had a processor, on average."""
     return fmean(min(1.0, speed.wall_hash_rate / speed.hash_rate) for speed in speeds)
 
 

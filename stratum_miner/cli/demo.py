@@ -37,8 +37,8 @@ from stratum_miner.quantities import duration_text, hash_rate_text
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 """The address of private key 1 (BIP 173). Everybody knows this key, and regtest coins have no value."""
 DIFFICULTY = 0.002
-"""Default share difficulty of the demo. A share, and therefore a block, takes 8.6 million hashes on average: 0.1 s on a
-fast computer, 2 s on a slow computer."""
+"""Default share difficulty of the demo. A share, which is always also a block here, takes 8.6 million hashes on
+average: 0.1 s on a fast computer, 2 s on a slow computer."""
 
 
 @dataclass(slots=True)

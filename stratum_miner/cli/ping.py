@@ -119,8 +119,8 @@ def ping(
 
 
 def _pins(given: list[str], count: int) -> list[str | None]:
-    """Return the fingerprint for each pool. Raises UsageError if there is neither one for all pools nor one for
-    each."""
+    """Return the fingerprint for each pool; None for a pool without one. Raises UsageError unless ``given`` has one
+    item for all pools, or one item for each of the ``count`` pools."""
     if len(given) not in (1, count):
         raise UsageError(
             f"--tls-fingerprint: expected one for all pools, or one for each of the {count} pools, got {len(given)}"
@@ -147,7 +147,7 @@ async def _with_submit(result: PingResult, settings: PoolSettings, seconds: floa
         [backend_choice.backend("cpu", threads=None, kernel=None, options=None)],
         goals=Goals(time_limit=seconds),
         options=ClientOptions(retry=False),
-        weak_blocks=False,  # many pools reject a block that misses the share target
+        weak_blocks=False,  # many pools reject a block whose hash misses the share target
         on_event=note,
     )
     try:

@@ -30,16 +30,16 @@ class Addresses:
         return replace(url, host=host or url.host, port=port or url.port), is_redirected
 
     def redirect(self, host: str | None, port: int | None) -> None:
-        """Note that the pool asked the client to connect to this host and port. None stands for the host or port of the
-        configured URL."""
+        """Remember that the pool asked the client to connect to this host and port. None stands for the host or port of
+        the configured URL."""
         self._redirect = (host, port)
 
     def note_job(self) -> None:
-        """Note that the URL in use gave a job."""
+        """Count failed attempts from 0 again, because the URL in use gave a job."""
         self._failed = 0
 
     def next(self) -> bool:
-        """Note that the URL in use failed, and switch to the next one. Return whether the client tries the next URL
+        """Count a failure of the URL in use, and switch to the next one. Return whether the client tries the next URL
         without a wait. It waits only after each round in which all URLs have failed."""
         self._failed += 1
         self.current = self._all[(self._all.index(self.current) + 1) % len(self._all)]

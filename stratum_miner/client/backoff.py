@@ -42,7 +42,7 @@ class Pauses:
         self._has_tried = True
 
     def connected(self) -> None:
-        """Note that a connection to the pool was made just now. Clients may reconnect to the pool only
+        """Record that a connection to the pool was made just now. Clients may reconnect to the pool only
         ``MIN_INTERVAL_S`` later."""
         self._memory.note_connecting(trio.current_time(), MIN_INTERVAL_S)
 

@@ -502,8 +502,8 @@ class PoolConnection:
         self._writer.flush()
 
     def _on_authorize_answer(self, name: str, refusal: str, *, is_temporary: bool = False) -> None:
-        """Note whether the pool accepted a worker name, and submit the shares that waited for this. The shares of a
-        refused worker name are submitted under a different name.
+        """Record whether the pool accepted a worker name, and submit the shares that waited for its reply. The shares
+        of a refused worker name are submitted under a different name.
 
         ``refusal``: why the pool refused the worker name; empty if the pool accepted it.
         """

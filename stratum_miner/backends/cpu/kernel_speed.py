@@ -23,7 +23,8 @@ PATIENCE = 4
 """Limit of the wall-clock time of a measurement, as a multiple of the processor time that it is meant to take. On a
 busy computer, the measurement ends at this limit, even if it has not had all its processor time."""
 FASTEST = 1e9
-"""A rate in H/s that no thread of any processor reaches: ten times the fastest of docs/measured/benchmarks.md."""
+"""A rate in H/s that no thread of any processor reaches: ten times the highest rate of a thread in
+docs/measured/benchmarks.md."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,8 +176,8 @@ class Search:
         return points
 
     def load_midstate(self, midstate: bytes, tail: bytes, target: int) -> int:
-        """Load work in the form that mining chips get, and return its number of points: all 2^32 nonces, counted in
-        big-endian order.
+        """Load work in the form that mining chips get, and return its number of points, which is 2^32: all nonces,
+        counted as ``load`` describes for ``big_endian_nonces``.
 
         ``midstate`` is the SHA-256 state: the eight words h0 to h7 in big-endian order, 32 bytes in total. ``tail`` is
         header bytes 64 to 75. ``target`` is the largest hash that the search looks for. Raises ValueError as ``load``
@@ -192,9 +192,9 @@ class Search:
 
     def run(self, position: int, count: int, *, expected: int = 0, at_most: int | None = None) -> SearchResult:
         """Try ``count`` points (combinations of nonce and version) of the loaded work from ``position`` on, until
-        ``at_most`` hits (points whose hash meets the target) are found. The search ends early if the value of the stop
-        word is not ``expected``, or if ``capacity`` hits were found. Raises ValueError if ``position + count`` is
-        larger than the number of points of the loaded work, if no work is loaded, and if ``at_most`` is below 1.
+        ``at_most`` hits (points whose hash meets the target) are found. The search ends early if the stop word
+        (``stop_word``) differs from ``expected``, or after ``capacity`` hits. Raises ValueError if ``position + count``
+        is larger than the number of points of the loaded work, if no work is loaded, and if ``at_most`` is below 1.
         """
         if not self._points:
             raise ValueError("run: expected work to be loaded before, got none: call load or load_midstate first")

@@ -91,8 +91,7 @@ def wants_version(words: Sequence[str]) -> bool:
 
 
 def wants_help(app: cyclopts.App, command: Sequence[str], words: Sequence[str]) -> bool:
-    """Return whether the user asks for help. This is also so if the user typed a group of commands, and nothing after
-    it."""
+    """Return whether the user asks for help. A group of commands without a word after it also asks for help."""
     for word in command:
         app = app[word]
     if list(words) == ["help"] and not any(each.index is not None for each in arguments_of(app)):
@@ -205,9 +204,11 @@ class _Reader:
         raise UsageError(f"expected {expected}, got {_shown(word)} as well; '{self.command} --help' shows the options")
 
     def _answer(self, word: str, left: list[str]) -> str | None:
-        """Return the word for an option that has another name here, or None if the option can be left out silently.
+        """Return the word that replaces ``word``, an option that the command does not have: the option of this command
+        with the same meaning, or ``-t=4`` for ``-t4``. Return None for an option that chooses Bitcoin's algorithm,
+        because it can be left out. ``left`` are the words after ``word``.
 
-        Raises UsageError for any other option that the command does not have.
+        Raises UsageError for any other option.
         """
         name, equals, value = word.partition("=")
         way = peers.way_of(_plain(name), self.first)

@@ -120,7 +120,7 @@ COMMANDS = {
 def answered(arguments: Sequence[str]) -> bool:
     """Print the list of commands or the version, if the arguments ask for that alone. Return whether they do.
 
-    This needs no command, so it costs little time. Raises OSError if stdout cannot be written.
+    This takes little time, because no command is imported. Raises OSError if stdout cannot be written.
     """
     match list(arguments):
         case [] | ["--help" | "-h" | "help" | "-help" | "--help-all"]:

@@ -90,4 +90,4 @@ BEGINNERS: Mapping[str, tuple[str, ...]] = {
     "load": ("--miners", "--duration", "--share-rate", "--fail-if", "--html", "--i-own-this-pool"),
     "profit": ("--machine", "--hash-rate", "--power", "--electricity", "--price", "--machines"),
 }
-"""The options on the page of ``--help`` of each command that has many. ``--help-all`` shows all options."""
+"""For each command with many options, the options that its ``--help`` shows. ``--help-all`` shows all options."""

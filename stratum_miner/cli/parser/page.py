@@ -65,7 +65,7 @@ class HelpPage:
     paragraphs: tuple[str, ...]
     """What the command does. The first paragraph is a summary."""
     exit_codes: str
-    """The exit codes of the command besides 0, 1 and 2. Empty if it has none."""
+    """The paragraph of the help that begins with "Exit code". Empty if there is none."""
     examples: tuple[str, ...]
     panels: tuple[HelpPanel, ...]
     beginners: tuple[str, ...]
@@ -231,7 +231,8 @@ def _entry(argument: Argument) -> HelpEntry:
 
 
 def _default(argument: Argument) -> str:
-    """Return the default as the page shows it. It is empty if there is none, or if the help text has it already."""
+    """Return the default as the page shows it. Return an empty text if there is none, if it is False or an
+    empty tuple, or if the argument has ``show_default=False``."""
     show, default = argument.show_default, argument.field_info.default
     if not show or default in (None, False, (), argument.field_info.empty):
         return ""

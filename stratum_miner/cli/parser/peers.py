@@ -470,7 +470,7 @@ OF_COMMANDS: Mapping[str, Mapping[str, Renamed | Way]] = {
         **_each("-c --config", Way("the command reads no configuration file; give options instead", True)),
     },
 }
-"""Options that users of other programs type after one command. They come before those of OPTIONS."""
+"""Options that users of other programs type after one command. These entries take precedence over those of OPTIONS."""
 
 COMMANDS: Mapping[str, str] = {
     "benchmark": "bench",
@@ -494,14 +494,15 @@ COMMANDS: Mapping[str, str] = {
     "profitability": "profit",
     "stop": "",
 }
-"""Words for commands that have another name here. For an empty text, no command is near in meaning, though one is near
-in its letters."""
+"""Words for commands that have another name here. An empty text means that no command is suggested: none does what the
+word says, although the name of one is spelled similarly."""
 
 
 def way_of(option: str, command: str = "mine") -> Renamed | Way | Algorithm | None:
     """Return what the tables have for an option after a command, such as ``--api-listen`` after ``mine``, or None.
 
-    A letter of a miner means something else after a command with a table of its own.
+    If the command has a table in OF_COMMANDS, options with one dash are looked up only in that table, because the same
+    letter means something else in OPTIONS.
     """
     own = OF_COMMANDS.get(command)
     if own is not None and (option in own or not option.startswith("--")):

@@ -89,13 +89,13 @@ def set_keepalive(stream: trio.SocketStream) -> None:
     """Turn on TCP keepalive, so that the system notices a peer that has vanished."""
     options = {
         "TCP_KEEPIDLE": KEEPALIVE_IDLE_S,
-        "TCP_KEEPALIVE": KEEPALIVE_IDLE_S,  # the name on macOS
+        "TCP_KEEPALIVE": KEEPALIVE_IDLE_S,  # what macOS calls TCP_KEEPIDLE
         "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_S,
         "TCP_KEEPCNT": KEEPALIVE_PROBES,
     }
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in options.items():
-        if hasattr(socket, name):  # not every system has all three
+        if hasattr(socket, name):  # a system may lack some of these options
             stream.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 

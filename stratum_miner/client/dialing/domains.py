@@ -8,10 +8,10 @@ from publicsuffixlist import PSLFILE, PublicSuffixList
 
 
 def same_domain(one: str, other: str) -> bool:
-    """Return whether two hosts are the same, or are names below one registered domain.
+    """Return whether two hosts are the same, or have the same registered domain.
 
-    For example, pool.example.com and eu.example.com are both below example.com, but a.co.uk and b.co.uk are two
-    registered domains. An IP address is equal only to itself.
+    For example, pool.example.com and eu.example.com have the registered domain example.com, but a.co.uk and b.co.uk are
+    two different registered domains. An IP address is equal only to itself.
     """
     one, other = (host.lower().rstrip(".") for host in (one, other))
     if one == other:

@@ -56,7 +56,7 @@ class TlsSettings:
         except (OSError, ssl.SSLError) as error:
             raise TlsSettingsError(f"TLS CA file {str(self.ca_file)!r}: {_words(error)}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.fingerprint is not None:  # ``secure`` checks the fingerprint instead of what is disabled here
+        if self.fingerprint is not None:  # in place of the checks disabled here, ``secure`` checks it
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate is not None:

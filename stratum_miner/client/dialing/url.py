@@ -17,7 +17,8 @@ most common (docs/reference/stratum.md#encrypted-connections)."""
 MAX_HOST = 255
 """Maximum number of characters of a host name (RFC 1035). A SOCKS5 request has no room for a longer name either."""
 _SCHEME_SLIP = re.compile(r"(stratum\+(?:tcps?|ssl|tls))(:/*|/+)", re.IGNORECASE)
-"""A scheme at the beginning of a text, and what stands there in place of ``://``. No host has a plus sign."""
+"""Matches a scheme at the beginning of a text, and what the user wrote after it in place of ``://``. Only schemes with
+a plus sign are matched: no host name contains one, so such a text cannot be HOST:PORT."""
 HOST_FORM = f"1 to 63 characters between dots and at most {MAX_HOST} in all"
 
 
