@@ -2,8 +2,8 @@
 commands and options need.
 
 If an extra is missing, the error contains the command that adds it. The command depends on how the program was
-installed, which is found in files that installers leave behind: direct_url.json (PEP 610), INSTALLER (PEP 627) and
-EXTERNALLY-MANAGED (PEP 668). pipx and uv also leave a file in each environment that they make for a program.
+installed. This module finds that out from files that installers leave behind: direct_url.json (PEP 610), INSTALLER (PEP
+627) and EXTERNALLY-MANAGED (PEP 668). pipx and uv also leave a file in each environment that they make for a program.
 """
 
 import json
@@ -117,7 +117,8 @@ def _spelt(source: str, extras: Collection[str]) -> str:
 
 
 def _uv_tool(receipt: Path) -> tuple[set[str], str]:
-    """Return what a tool of uv was installed with: the extras, and the options for the packages that were added to it.
+    """Return what ``uv tool install`` installed together with this program: the extras, and the options for further
+    packages. uv has recorded both in the file ``receipt``.
 
     ``uv tool install`` removes installed extras and packages that its arguments do not name. Therefore, a command that
     adds an extra must also name all extras and packages that are already installed.

@@ -41,12 +41,12 @@ from stratum_miner.stratum.errors import RemoteProtocolError
 RECEIVE_SIZE = 64 << 10
 """Maximum number of bytes read from one connection at a time."""
 EVENTS = 256
-"""Maximum number of timed events, and of ready connections, that the loop handles each time it runs through."""
+"""Maximum number of timed events, and of ready connections, that the loop handles in one turn."""
 DRAIN_SECONDS = 3.0
 """Maximum seconds to wait, after the end of the run, for the answers to shares that the pool has not answered yet."""
 PROBE_SECONDS = 3.0
-"""If the pool's host name has several addresses, each is tried for this many seconds, until one accepts a
-connection."""
+"""If the pool's host name has several addresses, they are tried one after the other until one accepts a connection.
+This is the maximum number of seconds for one address."""
 MAX_UNSENT = 64 << 10
 """Maximum number of bytes that the generator keeps for a miner because the pool does not read them. If there are more,
 the connection is closed."""
@@ -451,8 +451,8 @@ class LoadGenerator:
                 self._send(connection, miner.due_share(self._clock()))
 
     def _wake(self) -> None:
-        # An error of the socket is harmless: either its buffer is full, and the bytes in the buffer wake the loop, or
-        # the socket is closed, because the loop has ended.
+        # An error of the socket ``_wake_out`` is harmless: either the socket's buffer is full, and the bytes that are
+        # already in the buffer wake the loop, or the socket is closed, because the loop has ended.
         with contextlib.suppress(OSError):
             self._wake_out.send(b"\0")
 

@@ -14,8 +14,8 @@ _CONFIGURE = encode_request(
 
 
 def hello(*, rolling: bool, session_id: str | None) -> bytes:
-    """Return the first lines that a miner sends: mining.configure if ``rolling``, then mining.subscribe. If
-    ``session_id`` is given, mining.subscribe asks to resume this session."""
+    """Return the first lines that a miner sends: if ``rolling``, mining.configure to ask for version rolling, then
+    mining.subscribe. If ``session_id`` is given, mining.subscribe asks to resume this session."""
     subscribe = encode_request(SUBSCRIBE_ID, Subscribe.method, Subscribe(USER_AGENT, session_id).to_params())
     return _CONFIGURE + subscribe if rolling else subscribe
 

@@ -3,7 +3,7 @@ without loss of precision.
 
 The layout is that of HdrHistogram by Gil Tene: buckets of 1 µs below 256 µs, then 128 buckets for each doubling. A
 computed quantile is therefore never below the exact quantile. Below 256 µs, it exceeds the exact quantile by at most 1
-µs. From 256 µs on, it exceeds the exact quantile by at most 1/128.
+µs. From 256 µs on, it exceeds the exact quantile by at most 1/128 of the exact quantile.
 
 The Python package hdrhistogram 0.10 is not used, because it takes 1.4 µs to record a value, five times as long as this
 module. That would delay the loop of the load generator, and so add to the latencies that the loop measures. The package

@@ -20,8 +20,9 @@ PHASES = ("connect", "subscribe", "authorize", "first_job", "submit", "notify")
 """Names of the phases whose latencies are measured, in the order in which a connection reaches them.
 
 The latency of ``connect`` and ``first_job`` begins when the connection was due, that of ``subscribe`` and ``authorize``
-when the request was sent, and that of ``submit`` when the share was due. The latency of ``notify`` is the time from the
-arrival of a job at the first miner to its arrival at this miner.
+when the request was sent, and that of ``submit`` when the share was due. The latency of ``notify`` is measured for
+each miner except the first that received a job: it is the time from the arrival of the job at the first miner to its
+arrival at the other miner.
 """
 UNRELIABLE_FROM = 0.5
 """A measured latency is unreliable if its overhead (the part that the load generator itself may have caused) exceeds
@@ -162,8 +163,12 @@ class Metrics:
         self.errors[what if what in self.errors or len(self.errors) < MAX_ERRORS else "other"] += 1
 
     def note_job(self, job_id: str, clean: bool, now: float, overhead: float) -> None:
-        """Record that a miner received the job ``job_id`` at ``now``. Do not call this for the first job of a
-        connection, because the pool does not send that job to all miners at once."""
+        """Record that a miner received the job ``job_id`` at ``now``, a time on the loop's clock in seconds. ``clean``
+        is the clean flag of the job. ``overhead`` is the number of seconds that the load generator itself may have
+        delayed the receipt.
+
+        Do not call this for the first job of a connection, because the pool does not send that job to all miners at
+        once."""
         spread = self.notifies.get(job_id)
         if spread is None:
             self.notifies[job_id] = Spread(job_id, clean, now, now)
@@ -183,8 +188,8 @@ class Metrics:
         self.rows[-1].submit[micros // digits * digits] += 1
 
     def row_at(self, elapsed: float) -> Row:
-        """Return the row of the time line that contains the time ``elapsed``, in seconds since the start. If this row,
-        or a row before it, does not exist yet, it is added."""
+        """Return the row of the time line that contains the time ``elapsed``, in seconds since the start. The time must
+        not be before the last row. If rows up to this time do not exist yet, they are added."""
         index = int(elapsed / self.row_seconds)
         while len(self.rows) <= index:
             self.rows.append(Row())

@@ -146,7 +146,7 @@ class SimulatedMiner:
     # ---- connection -----------------------------------------------------------------------------------------------
 
     def connected(self, now: float, overhead: float) -> bytes:
-        """Note that the connection was made, and return the first lines to send."""
+        """Record that the connection was made, and return the first lines to send."""
         self.run_state.metrics.phases["connect"].add(now - self.connect_due, overhead)
         self.run_state.metrics.connections += 1
         self.state = State.SUBSCRIBING
@@ -155,7 +155,7 @@ class SimulatedMiner:
         return hello(rolling=self.wants_rolling, session_id=resumed)
 
     def closed(self, reason: str) -> None:
-        """Note that the connection has ended, and count ``reason``."""
+        """Record that the connection has ended, and count ``reason``."""
         metrics = self.run_state.metrics
         metrics.endings[f"slow reader: {reason}" if self.state is State.SLOW else reason] += 1
         metrics.lost += self.open_valid_shares
@@ -313,8 +313,8 @@ class SimulatedMiner:
             self._pace(now, work.target)
         elif self.due is not None and before.notify.previous_hash != work.notify.previous_hash:
             self.found_share = None
-            # Shares that take long to find are searched in advance, by the search thread. It has searched for a share
-            # of the previous job, which a new block has made stale: let it start again with the new job
+            # The search thread searches in advance for shares that take long to find. Its search for this miner used
+            # the previous job, and a new block has made that job stale: let the thread start again with the new job
             if hashes_of(work.target) > INLINE_HASHES:
                 self.run_state.schedule(self, self.due)
 
@@ -368,8 +368,8 @@ class SimulatedMiner:
         return None if found is None else (work, extranonce2, found)
 
     def next_extranonce2(self, work: MinerJob) -> bytes:
-        """Return the next extranonce2 of this miner, counting up. A value is repeated only after all other values of
-        the same size were returned."""
+        """Return the next extranonce2 of this miner: the previous one plus 1, or 0 after the highest value. A value is
+        repeated only after all other values of the same size were returned."""
         self.extranonce2_count += 1
         size = work.extranonce2_size
         return (self.extranonce2_count & ((1 << 8 * size) - 1)).to_bytes(size, "big")

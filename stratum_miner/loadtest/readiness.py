@@ -30,7 +30,7 @@ class Readiness(ABC):
 
     @abstractmethod
     def unregister(self, sock: socket.socket) -> None:
-        """Stop watching a socket. This must be done before it is closed."""
+        """Stop watching a socket. Call this before the socket is closed."""
 
     @abstractmethod
     def poll(self, most: int) -> Sequence[tuple[int, int]]:
@@ -38,7 +38,7 @@ class Readiness(ABC):
 
     @abstractmethod
     def sleep(self, seconds: float) -> None:
-        """Wait until a socket is ready, but not longer than ``seconds``. This may return early."""
+        """Wait until a socket is ready, but not longer than ``seconds``. The method may return early."""
 
     @abstractmethod
     def close(self) -> None:
@@ -46,7 +46,7 @@ class Readiness(ABC):
 
 
 def open_readiness() -> Readiness:
-    """Return the fastest kind of readiness that the system has."""
+    """Return a new ``Readiness`` object of the fastest kind that the system supports."""
     return EpollReadiness() if hasattr(select, "epoll") else PollReadiness()
 
 

@@ -14,7 +14,7 @@ from stratum_miner.loadtest.metrics import PHASES, LatencyStatistics, Metrics, R
 from stratum_miner.loadtest.plan import LoadPlan
 
 QUANTILES: Mapping[str, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
-"""Maps the name of each reported quantile to a fraction: that of the latencies that are at most as long as the
+"""The reported quantiles, by name. Each value is the fraction (0 to 1) of the latencies that do not exceed the
 quantile."""
 
 

@@ -45,7 +45,7 @@ class RunState(Generic[MinerT]):
         self.mining = 0
         """Number of miners with a job."""
         self.bad = tuple(plan.bad.items())
-        """Pairs: the name of a share fault, and the fraction of the shares into which this fault is put."""
+        """Pairs: the name of a share fault, and the fraction (0 to 1) of the submitted shares that get this fault."""
         self.keeps_accepted = "duplicate" in plan.bad
         self.keeps_stale = "stale" in plan.bad
 

@@ -28,8 +28,8 @@ half a millisecond for them."""
 SLICE_SECONDS = 0.02
 """Seconds that the search thread searches before it checks again whether the miner still needs the share."""
 PATIENCE = 40
-"""A search gives up after PATIENCE times as many hashes as a share takes on average. The probability of this is
-4e-18."""
+"""A search gives up after PATIENCE times as many hashes as a share takes on average. The probability that a
+search gives up is 4e-18."""
 
 _HEAD = struct.Struct("<I32s32sIII")
 

@@ -24,7 +24,7 @@ _UNITS: Mapping[str, Mapping[str, float]] = (
     | {"refused": _PER_CENT}
 )
 """For each figure that can have a limit: the units in which users may write the limit, with their factors. A limit
-without a unit is in milliseconds or bytes, or is a count or a fraction."""
+without a unit is in the base unit of the figure: milliseconds, bytes, a count or a fraction."""
 _LIMIT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9.eE+-]+?)\s*([a-zA-Zµ%]*)\s*")
 
 

@@ -59,7 +59,7 @@ SYNC_SECONDS = 5.0
 """Seconds from writing a record until the file is synced. The record of a share that solves a block is synced at
 once."""
 RETRY_SECONDS = 5.0
-"""Seconds between two attempts to write, after one failed."""
+"""Seconds from a failed attempt to write to the next attempt."""
 CLOSE_SECONDS = 5.0
 """Longest wait (s) for the last records to reach the disk. A disk that hangs must not keep the miner from stopping."""
 MAX_BATCH = 256
@@ -71,7 +71,7 @@ CURRENT_SECONDS = 600.0
 block chain has grown since. It remembers the headers of shares up to this age, so that it does not submit the same
 share again."""
 ROTATE_AGAIN_SECONDS = 60.0
-"""Seconds between two attempts to rotate the journal (continue in a new file), after one failed."""
+"""Seconds from a failed attempt to rotate the journal (continue in a new file) to the next attempt."""
 FAILED_HINT = "mining continues, and the records wait to be written. Free some disk space, or repair the disk"
 CRASHED = "the miner crashed before the pool answered"
 

@@ -239,8 +239,8 @@ def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
 
 
 def examine(path: Path) -> None:
-    """Raise JournalError if no share journal can be kept in the file at ``path`` now: it is a file of another kind, or
-    another miner uses it. The file is not changed. Raises OSError if it cannot be opened."""
+    """Raise JournalError if no share journal can be kept in the file at ``path`` now, because it is a file of another
+    kind, or because another miner uses it. The file is not changed. Raises OSError if the file cannot be opened."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if stat.S_ISREG(os.fstat(file).st_mode):

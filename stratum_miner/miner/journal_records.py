@@ -23,7 +23,8 @@ MAX_LINE = 1 << 20
 """Maximum number of bytes that are read as one line. The longest real records, blocks with large coinbases, are far
 shorter."""
 MAX_HEADERS = 1 << 16
-"""Maximum number of headers of earlier shares that are kept. A fast miner finds fewer shares in 10 minutes."""
+"""Maximum number of headers of earlier shares that are kept. They are needed for 10 minutes. Even a
+fast miner finds fewer shares in this time."""
 MAX_JUMP = 1 << 40
 """A record is invalid if its share id exceeds the next expected id by at least this much."""
 MAX_OLDER_FILES = 5
@@ -237,7 +238,7 @@ def _read(path: Path, number: int) -> Reading:
             _continue(result, _read(path, number + 1))
         result.closed = isinstance(record, RunClosed)
         result.unended = record is not None and not whole
-        # a share that already has a result cannot be submitted again
+        # a share that already has a result cannot be submitted again, so this record is damaged
         repeated = isinstance(record, SubmittedShare) and record.id in settled
         if record is None or repeated or not result.account.take(record):
             result.damaged += 1

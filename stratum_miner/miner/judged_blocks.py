@@ -37,13 +37,13 @@ class JudgedBlocks:
             self._no_longer_awaited(oldest)
 
     def resolved(self, result: ShareResult) -> None:
-        """Note the pool's result of a share. If the pool did not accept the share, ``all_judged`` does not wait for the
-        node's decision about its block any more."""
+        """Record the pool's result of a share. If the pool did not accept the share, ``all_judged`` does not wait for
+        the node's decision about its block any more."""
         if result.outcome is not ShareOutcome.ACCEPTED:
             self._no_longer_awaited(display_hash(result.share.digest))
 
     def judged(self, block_hash: str, *, accepted: bool) -> Share | None:
-        """Note the node's decision about a block. Return its share if the node accepted the block for the first time.
+        """Record the node's decision about a block. Return its share if the node accepted the block for the first time.
 
         Returns None if the node refused the block, the block is not from this miner, or it was accepted before.
         """

@@ -216,7 +216,7 @@ class Miner:
         self._check_goals()
 
     def block_judged(self, block_hash: str, *, accepted: bool) -> None:
-        """Note the node's decision about a block. The node may accept a block that it refused before. A block that it
+        """Record the node's decision about a block. The node may accept a block that it refused before. A block that it
         accepted stays counted.
 
         ``block_hash``: 64 hex digits in display order. Hashes of blocks that this miner did not submit are ignored.

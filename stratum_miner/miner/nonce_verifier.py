@@ -12,7 +12,8 @@ from stratum_miner.work.unit import NonceFound, WorkUnit
 log = structlog.get_logger(__name__)
 
 MAX_SEEN = 65536
-"""Number of headers, without their versions, that are remembered in order to find nonces that were reported twice."""
+"""Maximum number of headers, without their versions, that are remembered in order to find nonces that were reported
+twice."""
 
 
 class NonceVerifier:

@@ -26,8 +26,8 @@ MAX_SWITCHES = 1000
 
 
 class Scheduler:
-    """Hands out work units of the current job (headers in which a backend searches the nonces); implements
-    ``WorkSource``.
+    """Hands out work units of the current job, and implements ``WorkSource``. A work unit is a header for which a
+    backend tries the nonces.
 
     ``weak_blocks``: whether to search for hashes that meet the network target but miss the share target. Such weak
     blocks exist on test chains only. None: search for them if the network target is below 2^240. This is the case on

@@ -15,14 +15,15 @@ class SharedVisited(Visited):
         self._lock = threading.Lock()
 
     def known_since(self, name: bytes, size: int, now: float) -> float:
-        """Do the same as ``Visited.known_since``. A thread that calls it waits while another thread uses this
-        object."""
+        """Do the same as ``Visited.known_since``. If another thread uses this object, this method waits until that
+        thread has finished."""
         with self._lock:
             return super().known_since(name, size, now)
 
     def take(
         self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = 32
     ) -> tuple[bytes, Versions] | None:
-        """Do the same as ``Visited.take``. A thread that calls it waits while another thread uses this object."""
+        """Do the same as ``Visited.take``. If another thread uses this object, this method waits until that thread
+        has finished."""
         with self._lock:
             return super().take(name, size, versions, rollable, at_once)

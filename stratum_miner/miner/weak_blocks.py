@@ -33,7 +33,7 @@ class WeakBlocks:
         node."""
 
     def note_result(self, result: ShareResult) -> bool:
-        """Note the result of a share. A share is a weak block if its hash solves a block but misses the share target.
+        """Record the result of a share. A share is a weak block if its hash solves a block but misses the share target.
         Return False if the share is no weak block, or if the pool did not reject it. Otherwise return whether the miner
         should submit further weak blocks in this session."""
         share = result.share

@@ -18,7 +18,8 @@ by hand"."""
 
 
 class ControlRefused(Exception):  # noqa: N818  not an error of the program: the answer to a request
-    """A change cannot be made now. The message says what was expected, what was given, and where."""
+    """A change cannot be made now. The message names the refused value or part, and says what was expected and
+    what was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

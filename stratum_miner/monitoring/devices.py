@@ -77,7 +77,7 @@ class DeviceMeters:
         *,
         ran: float | None = None,
     ) -> None:
-        """Note the counters and the condition of each device.
+        """Record the counters and the condition of each device.
 
         ``now`` is the time in seconds on a monotonic clock, and ``at`` is the same moment as Unix time. ``ran``
         is ``now`` minus the seconds in which the process did not run. If ``ran`` is None, the process is taken to have
@@ -100,7 +100,7 @@ class DeviceMeters:
                 known.nonces, known.nonce_at = device.nonces_found, now
 
     def resolved(self, result: ShareResult, *, is_block: bool, at: float, pool_id: int | None) -> None:
-        """Note the result of a share that the pool ``pool_id`` resolved at the Unix time ``at``.
+        """Record the result of a share that the pool ``pool_id`` resolved at the Unix time ``at``.
 
         ``is_block`` is true for an accepted share that counts as a new block.
         """

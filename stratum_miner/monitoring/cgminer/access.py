@@ -39,8 +39,8 @@ class AccessList:
         """Parse ``--api-allow`` (``allow``) and ``--api-groups`` (``groups``). If ``allow`` is None, only this computer
         may read.
 
-        The notation is that of cgminer. ``reading`` are the commands of group R. Raises AccessError if an option is
-        invalid.
+        The notation is that of cgminer. ``reading`` are the commands of group R, and ``all_commands`` those of
+        group W. Raises AccessError if an option is invalid.
         """
         read, known = frozenset(reading), frozenset(all_commands)
         allowed = {READ: read, WRITE: known, **_groups(groups, read, known)}

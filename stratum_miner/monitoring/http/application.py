@@ -208,13 +208,15 @@ async def _health(request: Request) -> Response:
 
 
 def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler:
-    """Return a handler that answers with the state of the miner, and then with a line for each problem. If the miner is
-    paused, or if there is no problem, a line with the reason of the state comes first, if the state has one.
+    """Return a handler that answers with the state of the miner on the first line, followed by one line for each
+    problem. If the miner is paused, or if it has no problem, the second line is the reason of the state, if there is a
+    reason.
 
-    With ``refusing``, the HTTP status is 503 unless the state is one of READY. A client gets this answer without the
-    API token. If a client needs the token for all other data, the answer leaves out details that such a client must not
-    see: the reason of the state, and the text of each problem, which names pools, workers and devices. A problem is
-    then a line with its kind.
+    With ``refusing``, the HTTP status is 503 unless the state is one of READY.
+
+    Clients get the answer without the API token, even if all other data need the token. In that case, the answer leaves
+    out the reason of the state, and gives only the kind of each problem instead of the problem's text, because the text
+    names pools, workers and devices.
     """
 
     async def answer(request: Request) -> Response:
