@@ -49,7 +49,8 @@ in a file, the first counts."""
 
 
 _ADDRESSES = frozenset({"pools", "url", "quota", "stratumURL", "stratumurl", "poolString", "PoolUrl"})
-"""Keys that contain addresses of pools. A file must have at least one of them."""
+"""Keys that contain addresses of pools. A file in which only one key is recognised is accepted if it is one of
+these."""
 _ADDRESSES_OF: Mapping[str, frozenset[str]] = {
     "cgminer, cpuminer or xmrig": frozenset({"url", "quota", "pools.url", "pools.quota"}),
     "AxeOS": frozenset({"stratumURL", "stratumurl", "pools.stratumURL"}),

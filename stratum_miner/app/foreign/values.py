@@ -103,9 +103,9 @@ def _of_protection(value: Any) -> str:
 def proxy(value: Any, *, plain: str, socks5: str) -> str:
     """Return the URL of a proxy.
 
-    ``plain`` is the scheme to use if ``value`` has none. ``socks5`` is the scheme that replaces socks5, ``socks5`` or
-    ``socks5h``, depending on what socks5 means to the other program. With ``socks5h``, the proxy looks up the host name
-    of the pool. Raises Unsafe if the proxy cannot be used.
+    ``plain`` is the scheme to use if ``value`` has none. ``socks5`` is the scheme that replaces the scheme socks5
+    of the other program: ``socks5h`` if that program lets the proxy look up the host name of the pool, otherwise
+    ``socks5``. Raises Unsafe if the proxy cannot be used.
     """
     spelled = _of_protection(value)
     match = re.match(r"(?i)(https?|http0|socks[45][ah]?)(?:://|:(?!\d{1,5}$))", spelled)
