@@ -111,5 +111,6 @@ class Backend(ABC):
 
     @abstractmethod
     def statistics(self) -> BackendStatistics:
-        """Return a frozen snapshot of the totals. The order of the devices is the same in every snapshot. If the name
-        of a device changes, its first name stays in ``DeviceStatistics.listed_as``."""
+        """Return a frozen snapshot of the totals. In every snapshot, the devices have the same order and the same
+        names. The only exception is a mining device that gets another name when it is identified:
+        ``DeviceStatistics.listed_as`` then contains its first name."""

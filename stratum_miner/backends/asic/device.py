@@ -75,7 +75,7 @@ class DeviceSnapshot:
     reason: str
     """A text for people that says why the device is in this state. Empty while the device mines normally."""
     since: float
-    """Time at which the device entered this state, in seconds, on the ``clock`` that was passed to
+    """Time in seconds at which the device entered this state, as returned by the ``clock`` that was passed to
     ``Driver.device``."""
     frequency: float | None
     """Clock frequency in MHz now; None if the frequency is fixed."""
