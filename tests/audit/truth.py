@@ -704,17 +704,23 @@ class MinerTruth:
         return 0 if self.miner.stick is None else 1
 
     def nonce_age(self, index: int) -> Expectation:
-        """Since its last nonce, noticed at a sample."""
-        moments = [item.at for share in self.shares_of(self.device(index)) for item in share.submits[:1]]
+        """Since its last nonce, noticed at a sample. A busy computer may show this nonce on the wire long after the
+        sample, but it shows the nonce before it earlier.
+        """
+        moments = sorted(item.at for share in self.shares_of(self.device(index)) for item in share.submits[:1])
         if not moments:
             return Within(0.0, self.elapsed[1], or_none=True)
-        return Within(self.reading.asked - max(moments) - SAMPLING_S, self.reading.answered - max(moments) + LAG_S)
+        most = self.reading.answered - moments[-2] if len(moments) > 1 else self.elapsed[1]
+        return Within(self.reading.asked - moments[-1] - SAMPLING_S, most)
 
     def nonce_moment(self, index: int | None) -> Expectation:
         """The same as a date; of all devices without a place."""
         devices = self.miner.devices if index is None else [self.device(index)]
-        moments = [share.first.at_unix for device in devices for share in self.shares_of(device)]
-        return Within(int(max(moments) - LAG_S), int(max(moments) + SAMPLING_S)) if moments else OneOf((0,))
+        moments = sorted(share.first.at_unix for device in devices for share in self.shares_of(device))
+        if not moments:
+            return OneOf((0,))
+        least = moments[-2] if len(moments) > 1 else self.miner.program.started_unix
+        return Within(int(least), int(moments[-1] + SAMPLING_S))
 
     def last_accepted(self, *, pool: int | None = None, device: int | None = None) -> Share | None:
         """The share that a pool took last: of all, of a pool, or of a device."""
