@@ -85,9 +85,7 @@ class Wildcard:
         r"""Raise ValueError if the template refers to a ``*`` that the pattern does not have, such as ``\2``."""
         for number in map(int, _GROUP.findall(template.encode())):
             if number > self.stars:
-                raise ValueError(
-                    f"expected no \\{number}, because match={self.text} has {self.stars} *, got {template!r}"
-                )
+                raise ValueError(f"\\{number}: expected {number} or more * in match={self.text}, got {self.stars}")
 
     def _matches(self, data: bytes) -> Iterator[tuple[int, int, list[tuple[int, int]]]]:
         start = 0

@@ -532,9 +532,7 @@ class ClientConnection:
     def _request(self, message: AnyClientMessage) -> int:
         permitted = PERMITTED.get(type(message), frozenset())
         if not permitted:
-            raise LocalProtocolError(
-                f"{message.method}: expected another request, because clients no longer send this one"
-            )
+            raise LocalProtocolError(f"{message.method}: this request is only read, because clients no longer send it")
         if self.state not in permitted:
             states = " or ".join(sorted(state.name for state in permitted))
             raise LocalProtocolError(f"{message.method}: expected state {states}, got {self.state.name}")

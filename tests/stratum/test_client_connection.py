@@ -136,7 +136,7 @@ def test_the_state_table_is_complete_and_closed_is_final() -> None:
 
 
 def test_a_message_that_only_old_clients_send_is_our_mistake() -> None:
-    with pytest.raises(LocalProtocolError, match=r"mining\.multi_version: expected another request"):
+    with pytest.raises(LocalProtocolError, match=r"mining\.multi_version: this request is only read"):
         ClientConnection("test/1").request(messages.MultiVersion())  # type: ignore[arg-type]
 
 

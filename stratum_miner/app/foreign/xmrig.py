@@ -89,7 +89,7 @@ def _pool_key(key: str, value: Any, *, has_tls: bool) -> SettingPairs:
             yield "pass", values.secret(value)
         case "enabled":
             if values.flag(value):
-                raise NothingToDo("pools are enabled without a setting")
+                raise NothingToDo("a pool is used unless enabled = false")
             yield "enabled", False
         case "tls":
             raise NothingToDo("this key is part of url" if has_tls else "this setting is off")

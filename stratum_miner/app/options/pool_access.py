@@ -72,8 +72,8 @@ TlsFingerprints: TypeAlias = Annotated[
     Parameter(
         name="--tls-fingerprint",
         help="SHA-256 fingerprint of the pool's certificate, as openssl x509 -fingerprint -sha256 prints it. Only "
-        f"this certificate is trusted. Give one for all pools, or one for each pool, {NO_PIN} for a pool without. "
-        "Repeatable.",
+        "this certificate is trusted. Give one fingerprint for all pools, or one for each pool; the word "
+        f"{NO_PIN} stands for a pool that needs no fingerprint. Repeatable.",
         group="Pool",
         negative=(),
     ),

@@ -108,7 +108,7 @@ def _kind_and_path(head: str) -> tuple[str | None, str]:
     if head in (AUTO, ALL):
         return None, head
     if head.lower() == "noauto":
-        raise BackendOptionError("device: expected a device, got 'noauto': leave it out, only the named devices mine")
+        raise BackendOptionError("device: expected a device, got 'noauto'. Leave it out: only named devices are used")
     if re.fullmatch(r"(\d{1,3}|[A-Z][A-Z0-9]{2}):(\d{1,3}|\*)", head):
         raise BackendOptionError(
             f"device: expected PATH or KIND:PATH, got {head!r}, which is a device in the notation of cgminer; "

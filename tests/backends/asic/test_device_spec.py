@@ -77,7 +77,7 @@ def test_the_folder_of_a_pattern_must_exist() -> None:
         ("compac:/tmp/x,frequency=100,frequency=120", "frequency: expected once, got '100' and '120'"),
         ("compac:/tmp/x,frequency=1000", "allow-out-of-limits"),
         ("erupter:/tmp/x,frequency=100", "expected none, because the frequency"),
-        ("noauto", "got 'noauto': leave it out, only the named devices mine"),
+        ("noauto", "got 'noauto'. Leave it out: only named devices are used"),
         ("1:4", "got '1:4', which is a device in the notation of cgminer"),
         ("BAS:2", "got 'BAS:2', which is a device in the notation of cgminer"),
         ("GSF:*", "in the notation of cgminer"),

@@ -123,7 +123,7 @@ class Tps546:
         await self._write(0x02, b"\x1f")
         mode = (await self._bus.i2c_read(ADDRESS, bytes([VOUT_MODE]), 1))[0]
         if mode not in _VOUT_MODES:
-            raise DeviceRefused(f"TPS546: VOUT_MODE: expected 97 or 17, got {mode:02x}")
+            raise DeviceRefused(f"TPS546: VOUT_MODE: expected 0x97 or 0x17, got {mode:#04x}")
         for setting in CONFIGURATION_5V:
             await self._bus.i2c_write(ADDRESS, setting.payload())
         await self._read_word(STATUS_WORD)
