@@ -51,7 +51,8 @@ class JudgedBlocks:
         return self._shares.pop(block_hash, None) if accepted else None
 
     async def all_judged(self) -> None:
-        """Wait until the node has decided about every block whose share the pool accepted."""
+        """Wait until the node has decided about every submitted block. Do not wait for a block if the pool did not
+        accept its share."""
         while self._awaited:
             await self._changed.wait()
 

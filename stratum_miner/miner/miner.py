@@ -336,8 +336,8 @@ class Miner:
     def _resubmit_blocks(self, journal: Journal) -> None:
         """Resubmit each block that has no result because an earlier run crashed. A block goes to the pool for which it
         was found. If the miner no longer uses this pool, the block is recorded as lost instead. A pool client can
-        resume only one earlier session. It resumes the session of its pool's last recovered block, so the pool's blocks
-        of other sessions are lost, too."""
+        resume only one earlier session of its pool: the session of the last of these blocks. The pool's blocks of other
+        sessions are recorded as lost, too."""
         newest = {block.pool: block.resumable for block in journal.recovered}
         for block in journal.recovered:
             again = block.resumable == newest[block.pool]
@@ -509,8 +509,8 @@ async def open_miner(
                 ...
 
     Raises what ``Miner`` and ``Miner.run`` raise; the block is then cancelled. If the block raises an exception, the
-    miner is cancelled without waiting for open shares. A single exception is raised as it is, not in an exception
-    group.
+    miner is cancelled and does not wait for replies to open shares. A single exception is raised as it is, not in an
+    exception group.
     """
     miner = Miner(
         pools,

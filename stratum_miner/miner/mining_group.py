@@ -149,7 +149,7 @@ class MiningGroup:
     # ---- figures ------------------------------------------------------------------------------------------------
 
     def sample(self, now: float) -> int:
-        """Count the hashes, work units and job changes up to now. Return the number of hashes since the start."""
+        """Count the hashes, work units and job changes up to the time ``now``. Return the new value of ``hashes``."""
         units = self.scheduler.take_units()
         self.units += units.total()
         self.pools.count_work(self.scheduler.take_switches(), units)

@@ -28,20 +28,20 @@ class NonceVerifier:
         """Number of correct hashes that were not submitted because they missed the share target. A hash that misses the
         share target but solves a block (a weak block) is counted only if it was not submitted."""
         self.withheld = 0
-        """Number of shares that are not submitted, because the pool has them already or would call them duplicates."""
+        """Number of shares that were not submitted, because the pool had them already or would call them duplicates."""
         self.shares_found = 0
         """Number of distinct hashes that met the share target of their job."""
         self._submitted_earlier = submitted_earlier
         self._seen: OrderedDict[tuple[int, bytes], tuple[int, ref[WorkUnit]]] = OrderedDict()
-        """The shares so far. The key identifies the header of a share without its version. The value is the version and
+        """The newest shares. The key identifies the header of a share without its version. The value is the version and
         a weak reference to the work unit of the share. The reference is weak, so that it does not keep the work unit
         and the unit's job, which may be large, in memory."""
 
     def judge(self, found: NonceFound, backend: str, worker_name: str) -> Share | str | None:
         """Verify a reported nonce.
 
-        Returns the share to submit, or the reason in words if the device computed wrongly, or None if there is nothing
-        to submit. The share gets the names ``backend`` and ``worker_name``.
+        Returns the share to submit, or None if there is nothing to submit. If the device made an error, returns a text
+        that describes the error. The share gets the names ``backend`` and ``worker_name``.
         """
         match verify(found, backend=backend, worker_name=worker_name):
             case InvalidNonce() as reason:

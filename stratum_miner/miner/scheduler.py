@@ -32,9 +32,12 @@ class Scheduler:
     ``weak_blocks``: whether to search for hashes that meet the network target but miss the share target. Such weak
     blocks exist on test chains only. None: search for them if the network target is below 2^240. This is the case on
     testnet, but not on plain regtest, where half of all hashes solve a block. ``seek_weak_blocks`` changes the choice
-    for a single previous hash. ``clock``: returns the time in seconds. It must be the same clock that gives the jobs
-    their times. ``visited``: the record of the work that was handed out, which several schedulers may share. None: this
-    scheduler has a record of its own.
+    for a single previous hash.
+
+    ``clock``: returns the time in seconds. It must be the clock with which the arrival times of jobs were measured.
+
+    ``visited``: the record of the work that was handed out, which several schedulers may share. None: this scheduler
+    has a record of its own.
     """
 
     def __init__(

@@ -59,8 +59,9 @@ class MinerSnapshot:
     reasons: tuple[tuple[str, int], ...]
     """Why shares were not accepted, with counts, the most frequent first."""
     blocks_accepted: int
-    """Number of blocks. With ``node_judges`` these are the blocks that the node accepted; otherwise the shares that
-    solve a block and that a pool accepted, because a pool does not report the node's decision."""
+    """Number of blocks. If the miner was made with ``node_judges``, these are the blocks that the node accepted.
+    Otherwise they are the shares that solve a block and that a pool accepted, because a pool does not report the node's
+    decision."""
     best_share: float
     """Difficulty of the best submitted share; 0 before the first."""
     hardware_errors: int

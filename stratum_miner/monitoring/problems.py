@@ -28,7 +28,7 @@ MANY_ERRORS = 0.05
 """Fraction of a device's results, from 0 to 1, above which wrong results are a problem. A result is a nonce that the
 device reported. A problem is reported only if the number of wrong results exceeds this fraction of all results by more
 than three standard deviations of that number, because a few wrong results can be chance. Above the same fraction, the
-driver of the device slows it down (backends.asic.health). The problem is reported all the same, because not every
+driver slows the device down (backends.asic.health). The problem is reported all the same, because not every
 device can be slowed down."""
 ERRORS_JUDGED_AT = 20
 ERRORS_EVERY_S, ERRORS_EVERY, ERRORS_KEPT = 10.0, 5, 30

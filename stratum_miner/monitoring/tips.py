@@ -4,8 +4,8 @@ chain."""
 from collections import deque
 
 TIPS_KEPT = 1000
-"""Number of the newest blocks that are remembered. If a further job is built on one of them, the block is not counted
-again."""
+"""Maximum number of blocks that are remembered: the newest ones. If a further job is built on one of them, this block
+is not counted again."""
 
 
 class Tips:

@@ -61,8 +61,8 @@ class ListenerError(Exception):
 
 
 async def open_tcp_listeners(host: str, port: int) -> list[trio.SocketListener]:
-    """Open TCP listeners on a host and port. Raises OSError if a listener cannot be opened; its text contains the host
-    and the port."""
+    """Open TCP listeners on a host and port. Raises OSError if a listener cannot be opened. The text of the error
+    contains the host and the port."""
     try:
         return await trio.open_tcp_listeners(port, host=host)
     except OSError as error:

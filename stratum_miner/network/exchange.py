@@ -81,7 +81,7 @@ class HttpTarget:
     def parse(cls, url: str) -> "HttpTarget":
         """Parse an ``http://`` or ``https://`` URL, with or without user and password.
 
-        Raises ValueError if it is no such URL. The message contains no part of the URL, which may be secret.
+        Raises ValueError if ``url`` is not such a URL. The message contains no part of the URL, which may be secret.
         """
         try:
             parts = urlsplit(url)

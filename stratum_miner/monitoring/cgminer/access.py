@@ -19,7 +19,8 @@ _LOOPBACK = "R:127.0.0.1/8,R:::1"
 
 
 class AccessError(Exception):
-    """The list of clients or a group is invalid. The message names the part and what was expected."""
+    """The value of ``--api-allow`` or ``--api-groups`` is invalid. The message quotes the invalid part and says what
+    was expected."""
 
 
 @dataclass(frozen=True, slots=True)

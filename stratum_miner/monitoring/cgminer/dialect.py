@@ -181,8 +181,8 @@ def _shown(value: Any) -> str:
 
 
 def _safe(value: Any) -> Any:
-    """Return a value without characters that could harm a display. The text of a status may quote the request, which
-    any client may have sent."""
+    """Return a value that is safe to send: in a text, replace the characters that could harm a display; replace an
+    infinite number or NaN by 0. The text of a status may quote a request, which any client may have sent."""
     if isinstance(value, str):
         return sanitize(value, SENTENCE_CHARACTERS)
     return _finite(value) if isinstance(value, float) else value

@@ -6,8 +6,9 @@ from dataclasses import fields, replace
 from stratum_miner.monitoring.view import DeviceView, PoolView, SharesView, Summary, View
 
 BestSince = Callable[[float, int | None], float]
-"""A function with two arguments: a Unix time, and the id of a pool or None. It returns the highest difficulty of the
-shares that were resolved since this time, of this pool or, for None, of all pools."""
+"""A function with two arguments: a Unix time, and the id of a pool or None. It returns the highest difficulty among the
+shares that were resolved since this time. With a pool id, only the shares of this pool count; with None, those of all
+pools."""
 
 
 class Zero:

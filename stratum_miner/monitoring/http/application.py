@@ -1,4 +1,5 @@
-"""Builds the Starlette application from the table in ``endpoints``, the stream, metrics, health, and the web page."""
+"""Builds the Starlette application. It serves the endpoints of the table in ``endpoints``, the stream of changes,
+metrics, health, and the web page."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -80,7 +81,8 @@ def stats(
 
 
 def _routes(source: Source) -> list[Route]:
-    """Return one route for each path, so that the ``Allow`` header of status 405 names all methods of the path."""
+    """Return one route for each path, so that an answer with status 405 names all methods of the path in
+    its ``Allow`` header."""
     paths: dict[str, dict[str, Handler]] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method] = _answering(endpoint, source)
@@ -179,7 +181,8 @@ def _streaming(source: Source, page: PageFiles) -> Callable[[Request], Awaitable
 
 
 def _metrics(metrics: "Callable[[], Iterable[Metric]]") -> Handler:
-    """Return a handler that answers with the metrics, or with status 501 and the reason if the extra is missing."""
+    """Return a handler that answers with the metrics. If the optional packages for metrics (the extra ``metrics``) are
+    not installed, the answer is status 501 with the reason."""
     try:
         require("metrics", "/metrics")
     except MissingExtraError as error:
@@ -212,9 +215,9 @@ def _state(source: Source, access: Access, *, refusing: bool = False) -> Handler
     problem. If the miner is paused, or if it has no problem, the second line is the reason of the state, if there is a
     reason.
 
-    With ``refusing``, the HTTP status is 503 unless the state is one of READY.
+    If ``refusing`` is true, the HTTP status is 503 unless the state is one of READY.
 
-    Clients get the answer without the API token, even if all other data need the token. In that case, the answer leaves
+    Clients need no API token for this answer, even if they need it for all other data. In that case, the answer leaves
     out the reason of the state, and gives only the kind of each problem instead of the problem's text, because the text
     names pools, workers and devices.
     """

@@ -54,7 +54,7 @@ class Access:
     names: tuple[str, ...] = ("localhost",)
     """Names that a Host header may contain instead of an IP address."""
     trusted: tuple[IpNetwork, ...] = ()
-    """Networks from which neither reading nor changes need the token."""
+    """Networks whose clients need no token, neither to read nor to make changes."""
 
     def knows(self, host: str) -> bool:
         """Return whether a Host header contains an IP address or one of the configured names."""

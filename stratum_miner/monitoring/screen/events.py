@@ -14,7 +14,7 @@ _HASH = re.compile(r"[:;,]? *\b[0-9a-f]{64}\b")
 
 
 def event_lines(events: Sequence[EventView], room: int, width: int) -> list[Text]:
-    """Return at most ``room`` lines for the newest events, without block hashes.
+    """Return at most ``room`` lines for the newest events. Block hashes in the texts of events are left out.
 
     Warnings and errors may take several lines. Each other event takes one line and is cut if it is too long.
     """

@@ -43,7 +43,7 @@ class ScreenState:
     foot: tuple[str, ...] = ()
     """The texts at the bottom of the screen: each names a key and says what it does."""
     notice: str = ""
-    """Response to the last key, shown instead of the keys."""
+    """Response to the key that was pressed last. It is shown instead of ``foot``; empty if there is none."""
     old: str = ""
     """Why the view is out of date; empty if it is current."""
 
@@ -67,7 +67,8 @@ def framed(lines: Sequence[Text], screen: ScreenState) -> list[Text]:
 
 
 def foot_height(screen: ScreenState) -> int:
-    """Return the number of lines at the bottom, which show the keys or, instead, the notice."""
+    """Return the number of lines at the bottom of the screen. They show ``screen.notice`` or, if it is empty,
+    ``screen.foot``."""
     return len(_foot(screen))
 
 
@@ -109,7 +110,7 @@ def _spaced(
     """Return the groups of lines in ``blocks`` and then the events, with empty lines between the groups.
 
     ``least`` is the number of lines that are reserved for events. ``spare`` is the number of further free lines. Some
-    of these become the empty lines between the groups, and the rest of them are also used for events.
+    of these free lines become the empty lines between the groups; the others are used for events, too.
     """
     lines: list[Text] = []
     for block in blocks:

@@ -42,7 +42,7 @@ class Table:
     total: int
     """Number of all items, including those beyond ``MOST_ROWS``, which have no row."""
     rest: Callable[[int], str]
-    """Given the number of items that are shown, returns the text that describes the other items."""
+    """Function that takes the number of items that are shown, and returns the text that describes the other items."""
     needed: int = 0
     """Number of rows, counted from the first, that are more important than the other rows and than other parts of the
     screen."""
