@@ -14,8 +14,8 @@ SHOWN_CHARACTERS = 200
 """Number of characters that are kept of a foreign text. Some pools send error texts of 2 kB, such as Python tracebacks
 (docs/reference/stratum.md#long-error-texts)."""
 SENTENCE_CHARACTERS = 500
-"""Number of characters that are kept of a sentence of this program if the sentence quotes foreign text. The same limit
-applies to each field of a log line."""
+"""Largest number of characters of a message that quotes foreign text, and of each field of a log line. The rest is cut
+off."""
 SHOWN_ITEMS = 20
 """Number of entries that ``sanitize_value`` keeps of a list or an object."""
 SHOWN_LINES = 500

@@ -105,9 +105,10 @@ def unmistakable(number: Decimal) -> str:
 
 
 def _spellings(digits: str, *, point_may_group: bool, grouped: bool) -> tuple[str, ...]:
-    """Return the readings of a number without sign and exponent, with a decimal point and without separators between
-    thousands. ``grouped`` tells whether a comma may separate thousands if it is the only separator;
-    ``point_may_group`` tells the same for a point."""
+    """Return each number that ``digits`` may mean, written with a decimal point and without separators of thousands.
+
+    ``digits`` has neither a sign nor an exponent. ``grouped`` tells whether a comma may separate thousands if it is the
+    only separator; ``point_may_group`` tells the same for a point."""
     if spaced := re.fullmatch(rf"([0-9]{{1,3}}([{_SPACES}])[0-9]{{3}}(?:\2[0-9]{{3}})*)(?:[.,]([0-9]+))?", digits):
         whole = spaced[1].replace(spaced[2], "")
         return (f"{whole}.{spaced[3]}" if spaced[3] else whole,)

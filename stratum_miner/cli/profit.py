@@ -187,8 +187,8 @@ def profit(
         str | None,
         _text(
             "--growth-band",
-            "Width of the band around --difficulty-growth for which the chart of the cash flow is drawn, too, in "
-            "percentage points on each side. "
+            "Percentage points by which the growth may lie above or below --difficulty-growth. The chart of the cash "
+            "flow shows both ends, too. "
             f"[default: {DEFAULT_BAND:.0%}]",
             "Chain",
         ),

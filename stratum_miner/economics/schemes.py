@@ -72,7 +72,8 @@ class Payouts:
     def quantiles(self, probabilities: Sequence[float] = QUANTILES) -> tuple[Decimal, ...]:
         """For each of the probabilities, return the quantile of the income in bitcoin.
 
-        The quantile for 0.05, for example, is an income that the miner exceeds in at most 95 % of cases."""
+        The quantile for 0.05, for example, is the smallest income that the miner does not exceed in at least 5 % of
+        cases."""
         return tuple(poisson.quantile(probability, self.events) * self.value for probability in probabilities)
 
     def probability_between(self, low: float, high: float) -> float:

@@ -62,7 +62,7 @@ class IcarusDevice(EmulatedDevice):
         self._last_byte = -inf
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Handle the received bytes: after each silence, every 64 bytes are one work frame."""
+        """Handle the received bytes. Every 64 bytes are one work frame. A silence of the line begins a new frame."""
         del port
         self.append(data, now)
         self.take_works(now)

@@ -29,7 +29,7 @@ class SnapshotChanges:
     """Everything that is new in a view, compared with the previous view. The class ``Changes`` calls it a step."""
 
     number: int
-    """Number of this step. The number of each step is larger by 1 than that of the step before."""
+    """Number of the step from the previous view to this one. Steps are counted by one."""
     change: Any
     """The difference between the previous view and this one, as ``difference`` returns it."""
     points: tuple[Any, ...]

@@ -256,7 +256,7 @@ class PoolView:
     """How long it took from the arrival of each job until a device took work from it, counted in buckets. All jobs are
     counted."""
     best_share: float
-    """Highest difficulty among the resolved shares of this pool; 0 before the first share."""
+    """Highest difficulty of a share of this pool whose result is known; 0 before the first such share."""
     last_share_at: float | None
     """Unix time at which this pool last accepted a share; None before the first accepted share."""
     last_share_difficulty: float

@@ -67,7 +67,9 @@ async def run(
             env=None if environment is None else dict(environment),
         )  # fmt: skip
     except (OSError, ValueError) as error:  # ValueError if an argument contains a null byte
-        raise ChildError(f"cannot run it: {getattr(error, 'strerror', None) or error}", started=False) from None
+        raise ChildError(
+            f"the program cannot be started: {getattr(error, 'strerror', None) or error}", started=False
+        ) from None
     outputs = [_Output(stream, max_bytes or 0) for stream in (process.stdout, process.stderr) if stream is not None]
     try:
         with trio.CancelScope(deadline=trio.current_time() + seconds) as scope:

@@ -63,7 +63,7 @@ async def test_it_may_take_only_so_long(script: str) -> None:
 
 @pytest.mark.parametrize("command", [["/no/such/program"], ["/"], [__file__], ["true", "a\0b"]])
 async def test_what_cannot_be_started(command: list[str]) -> None:
-    with pytest.raises(ChildError, match=r"^cannot run it: "):
+    with pytest.raises(ChildError, match=r"^the program cannot be started: "):
         await run(command, seconds=LONG, max_bytes=1000)
 
 

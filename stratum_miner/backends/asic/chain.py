@@ -306,7 +306,7 @@ class ChipChain(ABC):
         if found < wanted:
             raise PowerFault(
                 f"{self.path}: expected {wanted} {self.board.chip}, {found} answered: check the power supply, or "
-                f"mine with these chips only by adding chips={found}"
+                f"add chips={found} to mine with the chips that answered"
             )
         if found > wanted:
             raise WrongChip(

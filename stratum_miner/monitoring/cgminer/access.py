@@ -95,7 +95,7 @@ def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, IpNetw
         return group, _network(address)
     except ValueError:
         raise AccessError(
-            f"allow: expected GROUP:ADDRESS/BITS, as in W:127.0.0.1 or R:192.168.0/16, got {text!r}"
+            f"allow: expected GROUP:ADDRESS or GROUP:ADDRESS/BITS, as in W:127.0.0.1 or R:192.168.0.0/16, got {text!r}"
         ) from None
 
 

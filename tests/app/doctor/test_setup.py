@@ -187,7 +187,10 @@ async def test_files_with_secrets_and_tokens(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"cgminer_api": "127.0.0.1:4028", "api_allow": "W:nobody"}, "--api-allow: expected GROUP:ADDRESS/BITS"),
+        (
+            {"cgminer_api": "127.0.0.1:4028", "api_allow": "W:nobody"},
+            "--api-allow: expected GROUP:ADDRESS or GROUP:ADDRESS/BITS",
+        ),
         ({"cgminer_api": "127.0.0.1:4028", "api_groups": "P:launch"}, "--api-groups: expected names of commands"),
         ({"api_allow": "W:127.0.0.1"}, "--api-allow: needs --cgminer-api"),
         ({"axeos_control": ["nowhere"], "axeos_api": "127.0.0.1:80"}, "--axeos-control: expected a network"),

@@ -210,7 +210,7 @@ def test_a_price_from_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert needle in refused(capsys, *RIG, *CHAIN, "--price-command", command)
     for command, needle in (
-        ("/nowhere/price", "'/nowhere/price': cannot run it: No such file or directory"),
+        ("/nowhere/price", "'/nowhere/price': the program cannot be started: No such file or directory"),
         ("'", "expected a command line"),
         (" ", "got none"),
     ):

@@ -38,9 +38,13 @@ def test_an_address_alone_may_read() -> None:
 @pytest.mark.parametrize(
     ("allow", "groups", "needle"),
     [
-        ("W:home", None, "allow: expected GROUP:ADDRESS/BITS, as in W:127.0.0.1 or R:192.168.0/16, got 'W:home'"),
+        (
+            "W:home",
+            None,
+            "allow: expected GROUP:ADDRESS or GROUP:ADDRESS/BITS, as in W:127.0.0.1 or R:192.168.0.0/16, got 'W:home'",
+        ),
         ("X:127.0.0.1", None, "allow: expected one of the groups R, W, got 'X:127.0.0.1'"),
-        ("127.0.0.1/99", None, "allow: expected GROUP:ADDRESS/BITS"),
+        ("127.0.0.1/99", None, "allow: expected GROUP:ADDRESS or GROUP:ADDRESS/BITS"),
         (None, "W:quit", "groups: expected a letter other than R and W that no other group has"),
         (None, "P:quit,P:save", "groups: expected a letter other than R and W that no other group has"),
         (None, "PQ:quit", "groups: expected a letter other than R and W that no other group has"),
