@@ -1,9 +1,9 @@
 """Search patterns in which ``*`` stands for any bytes. Searching is fast even in a line that an attacker wrote.
 
 Patterns are not regular expressions, because one hostile line can keep Python's regular expressions busy for minutes.
-Engines without that problem, such as RE2, still need quadratic time to replace every match. Here, every ``*`` divides a
-pattern into parts. To find a part in a line, the search begins where the previous part ended, never further back. The
-time is therefore proportional to the length of the line, whatever the line contains.
+Engines without that problem, such as RE2, still need quadratic time to replace every match. Here, a pattern is divided
+into parts, at each ``*``. To find a part in a line, the search begins where the previous part ended, never further
+back. The time is therefore proportional to the length of the line, whatever the line contains.
 """
 
 import re
@@ -29,9 +29,10 @@ class TooLongError(Exception):
 class Wildcard:
     """A pattern to search for in a line.
 
-    A ``*`` at the beginning of the pattern matches everything from the beginning of the line, and a ``*`` at its end
-    matches everything to the end of the line. Any other ``*`` matches as few bytes as possible. Raises ValueError if
-    the text consists only of ``*``, is empty, is longer than MAX_TEXT characters, or looks like a regular expression.
+    A ``*`` at the beginning of the pattern matches everything from the beginning of the line, and a ``*`` at the end of
+    the pattern matches everything to the end of the line. Any other ``*`` matches as few bytes as possible. Raises
+    ValueError if the text consists only of ``*``, is empty, is longer than MAX_TEXT characters, or looks like a regular
+    expression.
     """
 
     text: str

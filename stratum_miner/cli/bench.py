@@ -38,8 +38,8 @@ WORTH_REMEMBERING = 0.1
 BUSY = 0.9
 """The computer counts as busy if the measuring threads have a processor for less than this fraction of their time.
 
-An earlier measurement of a kernel counts as clearly better than a new one if the new hash rate is less than the same
-fraction of the earlier one. The value is a choice, not a measurement.
+An earlier measurement of a kernel counts as clearly better than a new one if the new hash rate is less than BUSY
+multiplied by the earlier hash rate. The value of BUSY is a choice, not a measurement.
 """
 NOWHERE = Path(os.devnull) / "nowhere"
 JOB_SECONDS = 5.0

@@ -1,7 +1,7 @@
 """``stratum-miner demo``: a whole Bitcoin network on this computer, for a minute.
 
 It runs an embedded node with the validation of Bitcoin Core, the pool on this node, and the miner, which connects to
-the pool over TCP on loopback. The network is a regtest network, on which every second hash would be a block. The miner
+the pool over TCP on loopback. The network is a regtest network, on which one hash in two would be a block. The miner
 submits only hashes that meet the pool's share difficulty. That is far above the network difficulty, so the search for
 each block takes long enough to watch.
 """

@@ -23,7 +23,7 @@ def _run(arguments: list[str]) -> int:
     try:
         if commands.answered(arguments):
             return 0
-    except OSError:  # the pipe is closed or the disk is full: main meets the same error, and reports it
+    except OSError:  # closed pipe or full disk: ``main`` gets the same error, and reports it
         pass
     from stratum_miner.cli import main  # noqa: PLC0415  this import is slow
 

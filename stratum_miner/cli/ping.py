@@ -119,8 +119,8 @@ def ping(
 
 
 def _pins(given: list[str], count: int) -> list[str | None]:
-    """Return the fingerprint for each pool; None for a pool without one. Raises UsageError unless ``given`` has one
-    item for all pools, or one item for each of the ``count`` pools."""
+    """Return the certificate fingerprint for each pool; None for a pool without one. Raises UsageError unless
+    ``given`` has one item for all pools, or one item for each of the ``count`` pools."""
     if len(given) not in (1, count):
         raise UsageError(
             f"--tls-fingerprint: expected one for all pools, or one for each of the {count} pools, got {len(given)}"

@@ -54,8 +54,8 @@ class Pauses:
     def after_redirect(self, wait: float) -> float:
         """Return the seconds to wait after the pool asked the client to reconnect in ``wait`` seconds.
 
-        The result is at least ``wait``. It is more if the pool has failed or redirected the client several times since
-        the last ``reset``.
+        The result is at least ``wait``. It is longer if the pool has failed or redirected the client several times
+        since the last ``reset``.
         """
         return max(wait * self._rng.uniform(1, 1.1), self._failures.next_pause())
 

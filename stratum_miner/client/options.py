@@ -21,9 +21,11 @@ class ClientOptions:
     instead."""
     retries: int | None = None
     """With ``retry``, the client raises PoolUnreachable if this number of retries in a row have failed. If the pool has
-    several URLs, one retry tries them in turn. A job of the pool ends the row. None: the client tries for ever."""
+    several URLs, one retry tries all of them in turn. When the pool sends a job, the count begins at 0 again. None: the
+    client tries for ever."""
     retry_pause: float | None = None
-    """Seconds to wait after each failed attempt. None: from 1 s on, and longer with each failure, up to 60 s."""
+    """Seconds to wait after each failed attempt. None: a random time, which is 1 to
+    2 s after the first failure. Its upper limit doubles with each further failure, up to 60 s."""
     failback: float = DEFAULT_POLICY.failback
     """Seconds for which a pool that is better than the active one must have been up before the miner switches to it."""
     clock: Callable[[], float] = time.monotonic

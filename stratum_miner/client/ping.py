@@ -1,4 +1,4 @@
-"""Measures how long each step of a connection takes, from resolving the pool's name to its first job."""
+"""Measures how long each step of connecting to a pool takes, from resolving the pool's host name to the first job."""
 
 import itertools
 from dataclasses import dataclass, replace

@@ -339,8 +339,8 @@ class PoolClient:
         """Return the seconds to wait before the client connects again.
 
         ``next_address``: whether to switch to the pool's next URL. The client tries this URL without a wait, unless all
-        URLs have failed. ``error``: the exception to raise, in place of a return, if ``ClientOptions.retry`` is False
-        or ``ClientOptions.retries`` retries in a row have failed.
+        URLs have failed. ``error``: this method raises it if ``ClientOptions.retry`` is False or
+        ``ClientOptions.retries`` retries in a row have failed.
         """
         self._detail = detail
         if next_address and self._addresses.next():

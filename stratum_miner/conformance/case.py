@@ -40,7 +40,7 @@ class Kind(Enum):
 
 
 CheckFunction: TypeAlias = Callable[[Probe], Awaitable[CheckOutcome]]
-"""The function that performs a check. It may raise Unreachable, ChainError, and each exception that the module
+"""The function that performs a check. It may raise Unreachable, ChainError, and any exception that the module
 ``outcome`` defines."""
 
 

@@ -110,7 +110,8 @@ def _options(words: Sequence[str]) -> Sequence[str]:
 
 
 def understood(app: cyclopts.App, chain: Sequence[str], words: Sequence[str]) -> list[str]:
-    """Return the words after a command as its parser takes them. Raises UsageError for the first mistake."""
+    """Return the words after a command in the form that the parser of its options expects. Raises UsageError for the
+    first mistake."""
     for word in chain:
         app = app[word]
     return list(_Reader(chain, arguments_of(app)).read(words))
@@ -126,10 +127,10 @@ class _Reader:
         self.positional = [each for each in arguments if each.index is not None]
 
     def read(self, words: Sequence[str]) -> Iterator[str]:
-        """Yield the words as the parser takes them."""
+        """Yield the words in the form that the parser of the options expects."""
         left = list(words)
         positional = 0
-        several = ""  # the option before this word, if it takes several values
+        several = ""  # the last option before this word, if that option takes several values
         while left:
             word = left.pop(0)
             if word == "--":
@@ -178,7 +179,7 @@ class _Reader:
         return left.pop(0)
 
     def _are_flags(self, word: str) -> bool:
-        """Return whether a word has one dash and letters that are all flags, such as ``-qD``."""
+        """Return whether a word is one dash followed by letters that are all flags, such as ``-qD``."""
         if not _is_one_dash(word) or f"-{word}" in self.options:
             return False
         flags = [self.options.get(f"-{letter}") for letter in word[1:]]
@@ -204,9 +205,9 @@ class _Reader:
         raise UsageError(f"expected {expected}, got {_shown(word)} as well; '{self.command} --help' shows the options")
 
     def _answer(self, word: str, left: list[str]) -> str | None:
-        """Return the word that replaces ``word``, an option that the command does not have: the option of this command
-        with the same meaning, or ``-t=4`` for ``-t4``. Return None for an option that chooses Bitcoin's algorithm,
-        because it can be left out. ``left`` are the words after ``word``.
+        """Return what replaces ``word``, which is an option that the command does not have. This is the option of the
+        command with the same meaning or, for ``-t4``, the form ``-t=4``. Return None for an option that chooses
+        Bitcoin's algorithm, because such an option can be left out. ``left`` are the words after ``word``.
 
         Raises UsageError for any other option.
         """
@@ -299,5 +300,5 @@ def _is_one_dash(word: str) -> bool:
 
 
 def _shown(word: str) -> str:
-    """Return a word for an error, without a password that may be inside a URL."""
+    """Return a word as an error quotes it: without the password, if the word is a URL that contains one."""
     return repr(word.rpartition("@")[2])

@@ -114,7 +114,7 @@ COMMANDS = {
     ),
     "man": CommandSummary("man:man", SET_UP, "Print the manual page of stratum-miner, with all commands and options."),
 }
-"""Each command. To add a command, add a file and an entry here."""
+"""All commands, by name. To add a command, add a file and an entry here."""
 
 
 def answered(arguments: Sequence[str]) -> bool:
@@ -154,7 +154,7 @@ def overview(width: int | None = None) -> str:
 
 def described(label: str, text: str, indent: int, columns: int) -> list[str]:
     """Return the lines of a label with its explanation in a second column that begins at ``indent``. The explanation
-    begins below the label if the label is too long or the lines are short."""
+    begins below the label if the label is too long, or if ``columns`` is too few for two columns of text."""
     if columns - indent < 28 and len(label) + len(text) + 2 > columns:  # too narrow for two columns
         return [label, *textwrap.wrap(text, columns, initial_indent=" " * 6, subsequent_indent=" " * 6)]
     wrapped = textwrap.wrap(

@@ -1,4 +1,5 @@
-"""Puts the errors of the option parser into one sentence: what was expected, what came, and for which option."""
+"""Puts the errors of the option parser into one sentence: what was expected, what was given instead, and for which
+option."""
 
 from typing import Literal, get_args, get_origin
 

@@ -51,14 +51,14 @@ def _command(page: HelpPage) -> Iterator[str]:
 
 
 def _text(text: str) -> Iterator[str]:
-    """Yield a text as lines of the source. The program man takes a line that begins with a dot or an apostrophe for a
-    command, so an invisible character is put before such a line."""
+    """Yield a text as lines of the page's source. The program man takes a line that begins with a dot or an apostrophe
+    for a command, so an invisible character is put before such a line."""
     for line in textwrap.wrap(text, 100, break_on_hyphens=False, break_long_words=False):
         escaped = _escaped(line)
         yield rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 
 def _escaped(text: str) -> str:
-    """Return a text in which no character has a meaning of its own for man. A hyphen stays a hyphen when it is
-    copied."""
+    """Return a text with an escape sequence for each character that man would not print as it is. A hyphen therefore
+    remains a hyphen when the user copies it from the page."""
     return text.translate(_MEANINGS)

@@ -119,7 +119,8 @@ def _example_lines(example: str, columns: int) -> Iterator[str]:
 
 
 def help_text(app: cyclopts.App, words: Sequence[str], *, everything: bool, width: int | None = None) -> str:
-    """Return the help of the command ``words``: all of it with ``everything``, otherwise what a beginner needs."""
+    """Return the help of the command ``words``: all of it if ``everything`` is True, otherwise what a beginner
+    needs."""
     page = page_of(app, words)
     if everything or not page.beginners:
         return page.text(width)
@@ -133,7 +134,7 @@ def page_of(app: cyclopts.App, words: Sequence[str]) -> HelpPage:
     for word in words:
         app = app[word]
     name = " ".join(words)
-    text, _, _ = cleandoc(app.help).partition("\n\nParameters\n---")  # the options are in the panels
+    text, _, _ = cleandoc(app.help).partition("\n\nParameters\n---")  # the panels show the options
     paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
     exit_codes = paragraphs.pop() if paragraphs[-1].startswith("Exit code") else ""
     panels = [*_subcommands(app), *_panels(arguments_of(app))]
@@ -242,7 +243,8 @@ def _default(argument: Argument) -> str:
 
 
 def _names(argument: Argument) -> tuple[str, ...]:
-    """Return the names of an option, letters first. A flag that has both forms is shown as ``--[no-]retry``."""
+    """Return the names of an option; names of one letter, such as ``-o``, are first. A flag such as ``--retry``, which
+    can be negated, is shown as ``--[no-]retry``."""
     if argument.index is not None:
         return (label_of(argument),)
     names = sorted((name for name in argument.names if name not in argument.negatives), key=lambda name: name[1] == "-")

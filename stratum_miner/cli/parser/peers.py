@@ -1,9 +1,10 @@
 """Tables of the options and commands of other programs. They say how to get the same result with this program.
 
-The options of miners are those of cpuminer, cpuminer-opt, cgminer, bfgminer and xmrig. The commands that test have
-tables of their own, with the options of h2spec, pytest, locust, k6, wrk, hey, vegeta, mitmproxy, socat, tcpreplay,
-ping and pool servers. An option of ours with the same name and the same meaning needs no entry. If an option
-is a letter that means different things in these programs, the advice in its entry names the meanings.
+The options of miners are those of cpuminer, cpuminer-opt, cgminer, bfgminer and xmrig. Some commands, such as ``load``,
+``ping`` and ``pool``, have tables of their own, with the options of h2spec, pytest, locust, k6, wrk, hey, vegeta,
+mitmproxy, socat, tcpreplay, ping and pool servers. An option of ours with the same name and the same meaning needs no
+entry. If an option is a letter that means different things in these programs, the advice in its entry names the
+meanings.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The program with all its commands, as the option parser takes it."""
+"""Makes the object that describes the program with all its commands to the option parser."""
 
 import cyclopts
 

@@ -56,7 +56,7 @@ class TlsSettings:
         except (OSError, ssl.SSLError) as error:
             raise TlsSettingsError(f"TLS CA file {str(self.ca_file)!r}: {_words(error)}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self.fingerprint is not None:  # in place of the checks disabled here, ``secure`` checks it
+        if self.fingerprint is not None:  # ``secure`` checks the fingerprint instead
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if self.certificate is not None:
@@ -101,7 +101,7 @@ def _handshake_failure(error: BaseException, url: PoolUrl) -> str:
             f"its certificate does not prove that it is {url.host}: {error.verify_message.rstrip('.')}. "
             "If you trust it, add --tls-ca or --tls-fingerprint"
         )
-    # Python 3.11.2 reports SSLZeroReturnError, newer ones SSLEOFError
+    # Python 3.11.2 reports SSLZeroReturnError; newer versions of Python report SSLEOFError.
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or (
         isinstance(error, ssl.SSLError) and "EOF" in (error.reason or "")
     ):
@@ -114,8 +114,8 @@ def _handshake_failure(error: BaseException, url: PoolUrl) -> str:
 
 
 def fingerprint_digits(text: str) -> str:
-    """Return the 64 hex digits of a SHA-256 fingerprint, which may have colons or spaces between the digits, and the
-    ``sha256 Fingerprint=`` of openssl before them.
+    """Return the 64 hex digits of a SHA-256 fingerprint. The text may have colons or spaces between the digits, and
+    ``sha256 Fingerprint=`` before the digits, as openssl prints it.
 
     Raises TlsSettingsError if the text is not a SHA-256 fingerprint.
     """

@@ -68,7 +68,8 @@ class PoolStatus:
     switches: DurationCounts = NO_DURATIONS
     """Histogram of the seconds from a job's arrival until a backend takes work of it, over the whole run."""
     bound: tuple[str, ...] = ()
-    """Names of the backends that are bound to this pool; empty if the strategy decides when the miner uses the pool."""
+    """Names of the backends that are assigned to this pool and mine on no other pool. Empty if there are none: the
+    strategy then decides when the miner uses the pool."""
 
     @property
     def reject_share(self) -> float:

@@ -192,8 +192,8 @@ async def foreign_session(probe: Probe) -> CheckOutcome:
 )
 async def under_another_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    # Under the id of the next job, the share has a different hash. ``probability`` says how likely the different hash
-    # also meets the share target.
+    # Under the id of the next job, the share has a different hash. ``probability`` is the probability that
+    # this other hash also meets the share target.
     probability = connection.job.search_target / 2.0**256
     count = 1 if probability < RARE else 8 if probability < 0.6 else 30
     shares = [await _accepted(probe, connection) for _ in range(count)]

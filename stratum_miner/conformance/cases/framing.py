@@ -24,7 +24,7 @@ from stratum_miner.conformance.steps import replied_once
 check = Topic("framing")
 
 FLOOD = 16 << 20
-"""Number of bytes that are sent as one line without a line end. They are more than the socket buffers of both computers
+"""Number of bytes that are sent as one line without a line end. This is more than the socket buffers of both computers
 can hold together. On Linux, a receive buffer has at most 6 MiB, and a send buffer at most 4 MiB."""
 _INTERNALS = re.compile(rb"Traceback|Exception|\bat .+:\d+|File \"|\.(?:py|js|go|rs|c|cs|php):\d+|stack", re.I)
 _CLIENT_HELLO = bytes.fromhex(

@@ -36,7 +36,7 @@ check = Topic("load")
 MANY = 100
 """Number of connections in the check LD-01, which measures the duration of their handshakes."""
 IDLE = 1000
-"""Number of idle connections that a check opens, or fewer if this process may not open so many files."""
+"""Number of idle connections that a check opens. If this process may not open so many files, the check opens fewer."""
 FAN_OUT = 200
 """Number of sessions in the check LD-10, which all wait for the same new job."""
 SPREAD = 0.5
@@ -57,7 +57,7 @@ RECONNECTS, RECONNECT_INTERVAL = 100, 0.1
 """Number of connections that one client makes in a row, and the seconds from the start of one connection to the start
 of the next."""
 STORM = 50
-"""Number of blocks in a row in the check LD-11."""
+"""Number of blocks that the check LD-11 makes in a row."""
 KEPT_FILES = 100
 """Number of open files that this process needs besides the connections of a check."""
 LAG = 0.1
@@ -361,8 +361,8 @@ async def fan_out(probe: Probe) -> CheckOutcome:
 
 @asynccontextmanager
 async def _lag() -> AsyncIterator[list[float]]:
-    """While the body of the ``async with`` statement runs, measure how many seconds late this process wakes up from
-    short sleeps. The yielded list contains all measured delays."""
+    """While the body of the ``async with`` statement runs, let a task of this process sleep for short times, and
+    measure by how many seconds the task wakes up too late. The yielded list contains all these delays."""
     late = [0.0]
 
     async def watch() -> None:
