@@ -72,8 +72,8 @@ class PoolUnderTest:
     tls: bool = False
     """Whether ``dial`` makes TLS connections."""
     dial_raw: OpenPoolStream | None = field(default=None, repr=False)
-    """For a pool with TLS: function that opens a TCP connection without a TLS handshake. If it is None, the check of
-    failed TLS handshakes is skipped, and other checks use ``dial`` instead."""
+    """For a pool with TLS: function that opens a TCP connection without a TLS handshake. If it is None, the check
+    LD-17 (failed TLS handshakes) is skipped, and other checks use ``dial`` instead."""
     chain: Chain | None = field(default=None, repr=False)
     """The pool's node. Without it, the checks of the kind CHAIN are skipped."""
     work_seconds: float = 60.0

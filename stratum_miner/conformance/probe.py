@@ -317,8 +317,11 @@ class Probe:
         raise Skip(f"each of {TRIES} shares became stale because of a new block before the pool answered it")
 
     async def made_stale(self, connection: ProbeConnection, job: Job, answer: Answer) -> bool:
-        """Return whether the pool rejected a share of ``job`` as stale because of a new block. This is the case only if
-        the pool announced the new block before the rejection, or announces it within 2 s after the rejection."""
+        """Return whether the pool rejected a share of ``job`` because the job has become stale.
+
+        Two conditions must be met: the reason in the answer is JOB_NOT_FOUND, and the pool has sent a job that makes
+        ``job`` stale (``ProbeConnection.is_stale``) before this answer or within 2 s after it.
+        """
         if answer.reason is not ErrorReason.JOB_NOT_FOUND:
             return False
         return await connection.wait_until(lambda: connection.is_stale(job), NEW_BLOCK_PATIENCE)

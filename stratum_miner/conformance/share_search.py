@@ -16,8 +16,8 @@ from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.unit import NONCE_SPACE
 
 QUICK = 200_000
-"""A call of the kernel for fewer hashes than this runs in trio's own thread instead of a worker thread, because it
-blocks the event loop only for milliseconds."""
+"""If one call of the kernel computes fewer hashes than ``QUICK``, it is made in trio's own thread instead of a worker
+thread, because it blocks the event loop only for milliseconds."""
 ENOUGH = 4
 """One call of the kernel ends after this number of hits. A hit is a nonce whose hash is at most the largest hash that
 the check wants. A single hit is not enough, because its hash may be below the smallest hash that the check wants. The

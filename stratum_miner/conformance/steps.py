@@ -53,7 +53,7 @@ def granted_mask(connection: ProbeConnection) -> int:
 
 
 def percentile_95(values: Sequence[float]) -> float:
-    """Return the 95th percentile: the smallest value such that at least 95 % of the values are at most this large."""
+    """Return the 95th percentile: the smallest of the ``values`` that at least 95 % of them do not exceed."""
     return sorted(values)[rank(0.95, len(values)) - 1]
 
 

@@ -31,8 +31,8 @@ RECEIVE_SIZE = 16 << 10
 """Maximum number of bytes read from one miner at a time: about 150 shares. Before the server reads more from this
 miner, it serves the other miners."""
 SEND_BUFFER = 64 << 10
-"""Send buffer of a socket, in bytes. It is small so that a miner that does not read is detected soon; by default, the
-kernel would buffer megabytes."""
+"""Send buffer of a socket, in bytes. It is small, so that a miner that does not read is detected soon. By default, the
+operating system would buffer megabytes."""
 KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """TCP keepalive settings, times in seconds. With these settings, the operating system notices within two minutes that a
 miner has vanished."""
@@ -318,7 +318,7 @@ class Connections(Generic[S]):
         host = _host(connection.address)
         self._per_host[host] -= 1
         if not self._per_host[host]:
-            del self._per_host[host]  # otherwise the counter would keep every address that ever connected
+            del self._per_host[host]  # otherwise ``_per_host`` would keep every address that ever connected
 
     async def _read(self, connection: Connection[S]) -> None:
         with connection.read_scope:

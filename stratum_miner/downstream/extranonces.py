@@ -3,7 +3,8 @@
 A *lease* holds the extranonce1 and the jobs of a session, and is kept for a while after the session ends. A miner that
 reconnects during this time can resume the session: it gets the same lease, so the shares that it found in the meantime
 stay valid. In mining.subscribe, the miner then sends the session id that it got in the reply to the earlier
-mining.subscribe. cgminer, bfgminer and ``stratum_miner.client`` use the id of the "mining.notify" pair in that reply.
+mining.subscribe. That reply contains pairs of a method and a subscription id. cgminer, bfgminer and
+``stratum_miner.client`` use the id that is paired with "mining.notify" as the session id.
 
 Sans-IO; time is an argument (seconds of any clock that does not go back).
 """
@@ -82,8 +83,8 @@ class ExtranonceRegistry(Generic[J]):
         """Return the lease of the ended session with the id ``resume`` if it can be resumed, otherwise a new lease.
 
         A resumed lease keeps its extranonce1 and its jobs, and gets a new session id. A session cannot be resumed by
-        its extranonce1: the values come from a counter, so other miners can guess them. Raises ExtranoncesExhausted if
-        open sessions use all extranonce1 values.
+        its extranonce1: the extranonce1 values are consecutive numbers, so other miners can guess them. Raises
+        ExtranoncesExhausted if open sessions use all extranonce1 values.
         """
         self._forget_expired(now)
         retired = None if resume is None else self._retired.pop(resume, None)

@@ -212,7 +212,7 @@ class MinerSession(Generic[J]):
         """
         if self.lease is None:
             return True
-        self.lease = None  # its extranonce1 comes from a registry that the policy no longer uses
+        self.lease = None  # the policy no longer uses the registry that assigned the extranonce1 of this lease
         if not self._accepts_extranonce:
             self.ask_to_reconnect()
             return False
@@ -520,11 +520,11 @@ class MinerSession(Generic[J]):
             self._vardiff = Vardiff(self._policy.vardiff, self._wanted or difficulty, now)
 
     def _set_mask(self, job: J) -> None:
-        """Send the miner its version mask for this job, if the mask has changed. The mask also applies to earlier jobs;
-        in a proxy, only to those from the same session between proxy and pool (see ``AnnouncedJob.origin``).
+        """Send the miner its version mask for this job, if the mask has changed. The mask also applies to all earlier
+        jobs of the same origin (see ``AnnouncedJob.origin``).
 
-        The mask excludes all bits that are set in the job's own version. There are several ways to merge the miner's
-        bits into the version, and they give different results for these bits.
+        The mask excludes all bits that are set in the job's own version, because there are several ways to merge the
+        miner's bits into the version, and they give different results for these bits.
         """
         mask = self._requested_mask & job.rollable_mask
         if mask != self.version_mask:

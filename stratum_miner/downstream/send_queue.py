@@ -40,7 +40,7 @@ class SendQueue:
 
     @property
     def size(self) -> int:
-        """Number of bytes that wait in the queue. The bytes that the writer has taken out to send them do not count."""
+        """Number of bytes that wait in the queue. Bytes that the writer has taken out are not counted."""
         return self._size
 
     def put_nowait(self, data: bytes) -> None:

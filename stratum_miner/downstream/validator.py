@@ -185,8 +185,8 @@ def _meets_target(solution: Solution[J]) -> bool:
 def unknown_job(submit: Submit, jobs: JobTable[J]) -> Refused[J]:
     """Return the verdict on a share of a job that is not in the table.
 
-    If the job was in the table before and the same share was valid then, the share is a duplicate. Otherwise the job is
-    not found.
+    If the job was in the table before and the same share was valid then, the verdict is that the share is a
+    duplicate. Otherwise the verdict is that the job was not found.
     """
     old = jobs.get_old(submit.job_id)
     if old is not None:

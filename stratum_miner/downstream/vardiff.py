@@ -39,8 +39,9 @@ FIRST_COUNT: Final = 16
 because of ``FIRST_EXPECTED`` or ``retarget_seconds``."""
 FIRST_EXPECTED: Final = 12.0
 """The first test (the decision whether to change the difficulty) is made after the time in which this number of shares
-is expected, if neither ``FIRST_COUNT`` nor ``retarget_seconds`` is reached earlier. With fewer than nine expected
-shares, even a time without any share would lie within three standard deviations."""
+is expected, if neither ``FIRST_COUNT`` nor ``retarget_seconds`` is reached earlier. The number is more than nine,
+because with fewer than nine expected shares, even 0 shares would differ from the expected number by less than three
+standard deviations."""
 PROGRESS: Final = 1.5
 """A test decides whether to change the difficulty. If it does not change the difficulty, the next test is made when the
 number of shares since the last change, or the time since then, is this many times as large as at this test."""
@@ -48,8 +49,8 @@ number of shares since the last change, or the time since then, is this many tim
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VardiffConfig:
-    """Settings by which the difficulty follows the share rate. Raises ValueError if a setting is not above zero and
-    finite, or if ``minimum`` exceeds ``maximum``.
+    """Settings by which the difficulty follows the share rate. Raises ValueError if a setting is zero,
+    negative, infinite or NaN, or if ``minimum`` exceeds ``maximum``.
     """
 
     target_seconds: float = 10.0
@@ -57,8 +58,8 @@ class VardiffConfig:
     retarget_seconds: float = 60.0
     """Maximum number of seconds between two decisions whether to change a session's difficulty."""
     variance: float = 0.3
-    """Dead band: the difficulty is not changed by less than this fraction. The default is that of the pool software
-    NOMP."""
+    """Dead band: a test changes the difficulty only if the higher of the old and the new difficulty is at least
+    (1 + ``variance``) times the lower one. The default is that of the pool software NOMP."""
     minimum: float = 2.0**-32
     """Lowest difficulty. With the default, nearly every hash is a share (docs/reference/stratum.md#regtest)."""
     maximum: float = 1e15

@@ -34,7 +34,7 @@ def cdf(count: int, mean: float) -> float:
 def quantile(probability: float, mean: float) -> int:
     """Return the smallest count for which the probability of at most this many events is ``probability`` or more.
 
-    Raises ValueError if the probability is not above 0 and below 1.
+    Raises ValueError if the probability is at most 0, at least 1, or NaN.
     """
     if not 0 < probability < 1:
         raise ValueError(f"probability: expected more than 0 and less than 1, got {probability}")

@@ -19,10 +19,10 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def pps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, fee: Decimal) -> Decimal:
-    """Return the pay for one share under PPS (pay per share), in bitcoin: the part of the subsidy that belongs to this
-    share.
+    """Return the pay for one share under PPS (pay per share), in bitcoin.
 
-    ``subsidy`` is in bitcoin, ``fee`` the pool fee as a fraction. The pool keeps the transaction fees.
+    The pay is the subsidy times the share difficulty divided by the network difficulty, minus the pool fee. ``subsidy``
+    is in bitcoin, ``fee`` is the pool fee as a fraction of the pay before the fee. The pool keeps the transaction fees.
     """
     return Decimal(share_difficulty) / Decimal(network_difficulty) * subsidy * (1 - fee)
 
@@ -30,8 +30,9 @@ def pps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, fe
 def fpps(share_difficulty: float, network_difficulty: float, subsidy: Decimal, fees: Decimal, fee: Decimal) -> Decimal:
     """Return the pay for one share under FPPS (full pay per share), in bitcoin.
 
-    The pay is the part of the subsidy and of the transaction fees that belongs to this share. ``subsidy`` and ``fees``,
-    the average transaction fees of a block, are in bitcoin. ``fee`` is the pool fee as a fraction.
+    The pay is the sum of ``subsidy`` and ``fees``, times the share difficulty divided by the network difficulty, minus
+    the pool fee. ``fees`` are the average transaction fees of a block; they and ``subsidy`` are in bitcoin. ``fee`` is
+    the pool fee as a fraction of the pay before the fee.
     """
     return pps(share_difficulty, network_difficulty, subsidy + fees, fee)
 

@@ -41,7 +41,8 @@ INPUTS: dict[str, Callable[[Operation, Decimal], dict[str, Any]]] = {
 
 
 def tornado(operation: Operation) -> tuple[Swing, ...]:
-    """Return the effect of each input on the profit per day, the largest first. Inputs without effect are omitted."""
+    """For each input, return its effect on the profit per day. The input with the largest effect comes first; inputs
+    without effect are omitted."""
     swings = (
         Swing(
             name,

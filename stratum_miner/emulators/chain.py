@@ -110,7 +110,7 @@ class ChainDevice(EmulatedDevice):
             self.reset(now)
 
     def parse(self, port: str, data: bytes, now: float) -> None:
-        """Handle frames for the chips, unless they are held in reset."""
+        """Handle frames for the chips. While the chips are held in reset, drop the received bytes."""
         uart = self.uarts[port]
         if now - uart.duration(len(data)) - self._last_byte > IDLE_GAP_S:
             self.parser.forget()

@@ -24,8 +24,8 @@ LATENCY = 0.5
 BLOCK_PATIENCE = 30.0
 """Seconds to wait for the first job on top of a new block."""
 STALE_SECONDS = 0.1
-"""Seconds from the announcement of a new block until the check submits a share of an earlier job, which is now
-stale."""
+"""Seconds that a check waits after the pool has announced a new block. It then submits a share of an earlier job: the
+new block has made this job stale."""
 
 
 @check("SH-01", "The pool must accept a valid share.", level=MUST, kinds=(WORK,), seconds=120, expected="true")

@@ -88,13 +88,14 @@ def _plain(name: str) -> str:
 
 
 def _joined_ends(name: str) -> set[str]:
-    """Return the ends of a name without its hyphens, such as ``s19pro`` and ``pro`` of ``antminer-s19-pro``."""
+    """For each word of a name except the first, return the rest of the name from this word on, without hyphens:
+    ``s19pro`` and ``pro`` for ``antminer-s19-pro``."""
     words = name.split("-")
     return {"".join(words[start:]) for start in range(1, len(words))}
 
 
 def _is_end(end: str, name: str) -> bool:
-    """Return whether a name ends with this word or these words."""
+    """Return whether ``name`` consists of one or more words, a hyphen, and ``end``."""
     return name.endswith(f"-{end}")
 
 

@@ -146,9 +146,10 @@ def from_flags(given: Mapping[str, str | None], machines: Sequence[str], known: 
 
 def from_file(path: Path, known: dict[str, Machine]) -> tuple[RawScenario, ...]:
     """Return the scenarios of a file: one for each table [scenarios.NAME]. Terms (named values, such as ``price``) that
-    the table does not contain are taken from the top of the file.
+    the table does not contain are taken from the top of the file: the keys outside these tables.
 
-    If the file has no such table, its top is the only scenario. Raises TermError if the file is invalid.
+    If the file has no table [scenarios.NAME], the top of the file is the only scenario. Raises TermError if the file is
+    invalid.
     """
     content = files.read_toml(path, "--scenario")
     named = files.table(content.pop("scenarios", {}), f"{path}: scenarios")

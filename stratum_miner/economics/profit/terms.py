@@ -391,7 +391,7 @@ def _read(
     expected: str,
     point_may_group: bool,
 ) -> Decimal:
-    """Return the number of ``parts`` times ``factor``."""
+    """Return the number in ``parts``, multiplied by ``factor``."""
 
     def value_of(found: Decimal) -> Decimal:
         # Leave out the factor if ``found`` is extremely large or small: the product could overflow, and ``found`` alone
