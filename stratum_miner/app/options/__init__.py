@@ -1,1 +1,1 @@
-"""Options of the command line with their checks. Each option is declared once."""
+"""The command-line options, and the checks of their values. Each option is declared once."""

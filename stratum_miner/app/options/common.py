@@ -29,7 +29,7 @@ SummaryJson: TypeAlias = Annotated[
         group="Output",
     ),
 ]
-"""``Json`` for a command whose result is the summary of its run."""
+"""The option --json of a command whose result is the summary of its run. Only the help text differs from ``Json``."""
 Debug: TypeAlias = Annotated[
     bool,
     Parameter(

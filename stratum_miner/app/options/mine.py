@@ -35,7 +35,8 @@ OTHER_VARIABLES = frozenset(
 """Environment variables of the program that do not belong to a field of ``MineOptions``. A variable STRATUM_MINER_...
 that belongs to no field and is not in this set is probably misspelt."""
 NETWORK_PERMISSIONS = {"--http": "--http-network", "--cgminer-api": "--api-allow", "--axeos-api": "--axeos-api"}
-"""Maps each option that starts a server to the option that permits addresses other than loopback for this server.
+"""Maps each option that starts a server to the option that permits this server to listen at addresses other than
+loopback.
 
 ``--axeos-api`` needs no other option: it permits all addresses by itself, because the AxeOS API is meant for other
 computers.

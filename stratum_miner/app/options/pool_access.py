@@ -183,8 +183,8 @@ def tls_settings(
 
 
 def proxy_url(text: str | None) -> TunnelUrl | None:
-    """Return ``text``, the value of ``--proxy``, parsed. Return None without ``--proxy``. Raises UsageError if it is
-    not a valid URL.
+    """Parse ``text``, the value of ``--proxy``, and return the URL. If ``text`` is None, return None. Raises UsageError
+    if ``text`` is not a valid URL.
 
     The error does not show the credentials in the URL.
     """

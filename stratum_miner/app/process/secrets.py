@@ -35,18 +35,20 @@ _POOL_WITH_USER = re.compile(r"(?!-)[^@]*:.*@.*", re.DOTALL)
 """Matches a command-line argument that may be the URL of a pool with a user and a password, with or without a scheme.
 """
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://)(?!USER:PASS@)[^\s/?#@'\"]+@")
-"""Matches a URL up to the end of its user and password, which are always a secret, apart from the ``USER:PASS`` of a
-help text. The length of the scheme is limited, because a long text would otherwise take quadratic time."""
+"""Matches the scheme of a URL with its user and password. User and password are always a secret; the placeholder
+``USER:PASS`` of help texts is not matched. The length of the scheme is limited, because a long text would otherwise
+take quadratic time."""
 _OUR_NAMES = (
     "stratum stratum_miner version_mask subscribe authorize submit notify configure extranonce password worker "
     "penalized silent untried trying degraded debug info warning error critical localhost"
 )
-"""Words that the program itself prints, in addition to those in the sentences of its events: names of methods and
-states. A secret that equals one of these words is not hidden in the program's own text."""
+"""Names of methods, states and the like, which the program itself prints. ``_vocabulary`` adds them to the words of the
+events. A secret that equals one of these words is not hidden in the program's own text."""
 
 
 class _Known(NamedTuple):
-    """All secrets, and a ``Hider`` that hides them in the program's own text and one that hides them in foreign text.
+    """All secrets, and two objects that hide them: ``in_ours`` for the program's own text, ``in_foreign`` for foreign
+    text.
 
     An instance never changes. A new secret replaces the whole instance, so any thread may read it.
     """

@@ -113,7 +113,7 @@ def _of_backends(before: MineSettings, after: MineSettings) -> Iterator[SettingC
         if was.pool != plan.pool:
             yield SettingChange(f"backends.{name}.pool", was.pool or NOT_SET, plan.pool or NOT_SET, False)
         elif name in before.bound and name in after.bound:
-            # The quota has no effect for a pool on which this backend is fixed, so a change of the quota is not
+            # This backend mines on one fixed pool. A quota then has no effect, so a change of it is not
             # reported.
             was_bound = replace(before.bound[name], quota=after.bound[name].quota)
             yield from _of_pool(f"backends.{name}.pool", was_bound, after.bound[name], True)

@@ -82,8 +82,8 @@ def check_waits(options: PoolOptions) -> None:
 
 
 def http_urls(resolved: Resolved[PoolOptions], document: Document | None) -> list[PoolUrl]:
-    """Return the pools of a checked configuration whose URL the user wrote with http://, which ``PoolUrl`` takes for
-    plain Stratum."""
+    """Return the pools of a checked configuration whose URL the user wrote with http://. ``PoolUrl`` takes such a URL
+    for one of plain Stratum."""
     texts = [text for profile in _in_force(resolved, document, []) for text in profile.values.url or ()]
     logins = [PoolLogin.parse(text) for text in texts or resolved.values.url or ()]
     return [login.url for login in logins if login.is_http]
@@ -265,8 +265,8 @@ class _Reader:
 
     @property
     def _url_origin(self) -> SettingSource:
-        """The source of the URLs of the pool: the table of the pool in the file if a backend names this pool, otherwise
-        the source of the setting ``url``. The table is used even if the command line replaces the pools of the file."""
+        """The source of the URLs of the pool. If the pool was read from a table of the file, this is the table;
+        otherwise, it is the source of the setting ``url``."""
         return (self._resolved if self._profile is None else self._profile).origins["url"]
 
     # ---- worker name and password
@@ -285,10 +285,10 @@ class _Reader:
     def _in_url(self, what: str, found: Sequence[str | None], *fields: str) -> str | None:
         """Return the worker name or password from the URLs of the pool.
 
-        Return None if the URLs contain none, or if another setting takes precedence over the URLs. ``what``: "worker
-        name" or "password". ``found``: this part of each URL. ``fields``: the other settings that may give this part.
-        Raises ConfigError if the URLs contradict each other, or if another setting gives this part with the same
-        precedence.
+        ``what`` says which of the two: "worker name" or "password". ``found`` has its value in each URL, or None for a
+        URL without it. ``fields`` are the other settings that can give it. Return None if no URL contains it, or if one
+        of ``fields`` takes precedence over the URLs. Raises ConfigError if the URLs contradict each other, or if one of
+        ``fields`` gives it, too, with the same precedence as the URLs.
         """
         given = {text for text in found if text is not None}
         if not given:
@@ -348,7 +348,7 @@ class _Reader:
         """Return the precedence of the source of a setting. Of two settings that exclude each other, the one with the
         larger result is used.
 
-        The result is the kind of source, and whether the setting comes from the table of the pool.
+        The result is a pair: the kind of source, and whether the setting comes from the table of the pool.
         """
         layer = self._resolved.layer(field)
         own = self._profile is not None and field in self._profile.origins and layer < Layer.ENVIRONMENT

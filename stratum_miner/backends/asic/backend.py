@@ -112,9 +112,9 @@ class AsicBackend(Backend):
         """Return a message that names each specification without a path, such as ``auto``, for which no device was
         found. The message is empty if each has a device, and before the first search for devices.
 
-        If ``auto`` is given too, the message does not name a specification of a kind with settings, such as
-        ``compac:auto,frequency=200``. Such a specification then only sets how devices of its kind are used, and does
-        not demand that there is one.
+        If ``auto`` is given, too, the message never names a specification that has a kind and settings, such as
+        ``compac:auto,frequency=200``. This specification then only sets how devices of its kind are used; there need
+        not be one.
         """
         if not self._hotplug.has_looked:
             return ""
@@ -397,8 +397,8 @@ class AsicBackend(Backend):
 
 
 def _serial_ports(pattern: str) -> list[tuple[str, str]]:
-    """Return the paths of the serial ports, including pseudo-terminals, that match a glob pattern, each with the path
-    at which its symbolic links end."""
+    """Return the serial ports, including pseudo-terminals, whose paths match a glob pattern. Each is a pair: the path
+    that matches, and the same path with its symbolic links resolved."""
     found = []
     for path in sorted(glob.glob(os.path.expanduser(pattern))):
         try:

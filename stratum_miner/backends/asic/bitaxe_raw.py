@@ -2,9 +2,9 @@
 (docs/reference/asic.md#control-channel-of-bitaxe-raw).
 
 Packets begin with a length, and what it counts depends on the packet. In a request and in an error reply, it counts the
-whole packet. In a successful reply, it counts only the data. A parser that always took it for the size of the packet
-would wait for bytes that never come. This parser knows how many bytes of data it requested. If the length equals this
-number, the reply is a successful one.
+whole packet. In a successful reply, it counts only the data. A parser that took the length of an error reply for that
+of its data would wait for bytes that never come. This parser knows how many bytes of data it requested. If the length
+equals this number, the reply is a successful one.
 
 The parser also understands the successful replies of the later emberOne firmware, which have a status byte. Their
 length counts the whole packet.

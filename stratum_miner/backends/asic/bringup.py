@@ -156,8 +156,8 @@ def ramp(base: float, step: float, target: float, start: float | None = None) ->
     """Return the frequencies (MHz) to write, one after the other, to bring the clock to ``target``.
 
     With ``start``, the first frequency is one ``step`` from ``start`` towards ``target``, which may be higher or lower.
-    Without ``start``, the first frequency is one ``step`` above ``base``, but a ``target`` of at most ``base`` is the
-    only frequency. The last frequency is always ``target``.
+    Without ``start``, the first frequency is one ``step`` above ``base``; but if ``target`` is at most ``base``, it is
+    the only frequency. The last frequency is always ``target``.
     """
     current = base if start is None else start
     if target <= current and start is None:

@@ -137,8 +137,8 @@ class ChipChain(ABC):
         raise NotImplementedError
 
     def versions(self, unit: WorkUnit) -> Sequence[int]:
-        """Return the header versions with which the chips are to search this unit. The job frame has a midstate for
-        each of them."""
+        """Return the header versions with which the chips are to search this unit. A midstate job has a midstate for
+        each of them. Any other job has one version, which the chips may roll themselves."""
         return (unit.version,)
 
     async def perform(self, step: BringupStep) -> None:

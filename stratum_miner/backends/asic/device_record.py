@@ -106,7 +106,7 @@ class DeviceRecord:
 
     @property
     def is_running(self) -> bool:
-        """Whether ``run`` of the device is active: its port is open or will be opened now."""
+        """Whether ``run`` of the device is active: its port is open or about to be opened."""
         return self.state is DeviceRecordState.RUNNING
 
     def enter(self, state: DeviceRecordState, reason: str = "") -> None:

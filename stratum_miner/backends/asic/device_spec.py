@@ -36,8 +36,8 @@ class DeviceSpec:
     pattern: str | None = None
     """Glob pattern of the paths of the devices; None: every recognised device, whatever its path."""
     unrecognised: bool = False
-    """True for ``KIND:all``: every device whose USB bridge is one that boards of ``kind`` have counts as such a board,
-    even if its USB texts do not say so."""
+    """True for ``KIND:all``: if boards of ``kind`` can have the USB bridge of a device, the device counts as such a
+    board, even if its USB texts do not say so."""
     options: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -9,8 +9,9 @@ from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.transport import Transport
 
 PAUSE_S = 0.1
-"""Pause in seconds after each answer and around a reset. If the size of an answer is not known, this is also the time
-to wait for further bytes after its first bytes. When this time has passed, the answer counts as complete."""
+"""Pause in seconds after each answer. A reset is held for this time, and followed by a pause of this time. If the size
+of an answer is not known, this is also the time to wait for further bytes after its first bytes. When this time has
+passed, the answer counts as complete."""
 ANSWER_S = 0.5
 """Longest wait for an answer in seconds."""
 _VIN, _IIN, _VOUT, _IOUT, _TEMPERATURE, _TEMPERATURE_2, _TACH = range(7)

@@ -24,7 +24,7 @@ class Bm1362Chain(FullHeaderChain):
     )
 
     async def set_frequency(self, frequency: float) -> None:
-        """Set the clock to ``frequency`` (MHz): first write register 70, which holds a divider, and then write the PLL
-        dividers to register 08."""
+        """Set the clock to ``frequency`` (MHz): first write register 0x70, which holds a divider, and then write the
+        PLL dividers to register 0x08."""
         await self.write(PLL0_DIVIDER, DIVIDER_BEFORE_CLOCK)
         await super().set_frequency(frequency)

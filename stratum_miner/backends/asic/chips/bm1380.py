@@ -39,7 +39,7 @@ class Bm1380Chain(IcarusChain):
         return ReportedNonce(reply.nonce, candidates)
 
     async def set_frequency(self, frequency: float) -> None:
-        """Set the clock (MHz): send command 82 with the PLL dividers. The chip sends no acknowledgement."""
+        """Set the clock (MHz): send command 0x82 with the PLL dividers. The chip sends no acknowledgement."""
         await self.wire.send(set_clock(bm1380_word(frequency)))
         await trio.sleep(CLOCK_STABLE_AFTER_S)
         self.wire.discard_input()

@@ -22,7 +22,7 @@ from stratum_miner.backends.asic.work_history import ChipWork, ReportedNonce
 
 CHIP_ID_FIRST_BYTE = 0x13
 """First byte of the answer to ``COUNT_CHIPS``. Only this byte is checked, as in the driver of GekkoScience, the maker
-of the sticks. The whole answer is probably 13 84 00 00; that is inferred."""
+of the Compac. The whole answer is probably the bytes 13 84 00 00 (hexadecimal); that is inferred."""
 CLOCK_ANSWER_FIRST_BYTE = 0x80
 OPEN_CORE_ANSWERS_S = 0.2
 """Seconds for which replies are dropped after the step ``OpenCores``, which sends empty work: nonces for empty work
@@ -59,7 +59,7 @@ class Bm1384Chain(ChipChain):
         return ReportedNonce(reply.nonce, ((reply.tag[0] & 0x1F, 0),), chip=chip)
 
     async def count(self, seconds: float) -> int:
-        """Count the chips: send command 84, which each chip answers once with its id. Return the number of answers.
+        """Count the chips: send command 0x84, which each chip answers once with its id. Return the number of answers.
         Raises WrongChip if an id is not that of a BM1384."""
         answers = await self.ask(commands.COUNT_CHIPS, seconds, self.settings.chips)
         for answer in answers:
@@ -68,7 +68,7 @@ class Bm1384Chain(ChipChain):
         return len(answers)
 
     async def set_frequency(self, frequency: float) -> None:
-        """Set the clock (MHz): send command 82 with the PLL dividers."""
+        """Set the clock (MHz): send command 0x82 with the PLL dividers."""
         await self.wire.send(commands.set_clock(bm1384_word(frequency)))
 
     async def perform(self, step: BringupStep) -> None:
@@ -100,8 +100,8 @@ class Bm1384Chain(ChipChain):
 
 
 def _clock(value: bytes) -> float:
-    """Return the frequency in MHz. ``value`` has the four bytes 80, m, n and od, where m, n and od are the dividers of
-    the PLL."""
+    """Return the frequency in MHz. ``value`` has the four bytes 0x80, m, n and od, where m, n and od are the dividers
+    of the PLL."""
     m, n, od = value[1:4]
     divider = (n + 1) & 15
     return 6.25 * (m + 1) * 2 ** (3 - min(od, 3)) / divider + 6.25 * (n >> 4) if divider else 0.0

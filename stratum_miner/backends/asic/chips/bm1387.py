@@ -84,7 +84,7 @@ class Bm1387Chain(RegisterChain):
         return (answer.value[0] & 0x80 == 0) == (register != PLL)
 
     async def set_frequency(self, frequency: float) -> None:
-        """Set the clock (MHz): write the PLL dividers to register 0C."""
+        """Set the clock (MHz): write the PLL dividers to register 0x0C."""
         await self.write(PLL, bm1387_word(frequency))
 
     async def perform(self, step: BringupStep) -> None:

@@ -39,7 +39,7 @@ class FullHeaderChip:
     """Converts one byte of a reply to the job id that was sent. The byte contains the job id and the sub-core (the part
     of a core) that found the nonce."""
     clock_word: Callable[[float], int]
-    """Converts a frequency in MHz to the value of register 08."""
+    """Converts a frequency in MHz to the value of register 0x08."""
     nonce_chip_bits: bool
     """Whether bits 24 to 17 of a nonce show which chip found it. True for a chip family in which each chip counts these
     bits up from its own address. False if it is not known from which value a chip counts
@@ -54,7 +54,7 @@ class FullHeaderChip:
     length_byte: int = 0x56
     midstates_byte: int = 1
     version_enable: int = 0x9000
-    """Upper 16 bits of the value that is written to register A4. They switch on version rolling in the chip."""
+    """Upper 16 bits of the value that is written to register 0xA4. They switch on version rolling in the chip."""
     start_ticket_bits: int = 8
     max_ticket_bits: int = 8
 
@@ -77,7 +77,7 @@ class FullHeaderChain(PreambleChain):
         cls.max_ticket_bits = cls.chip.max_ticket_bits
 
     def _make_decoder(self) -> ReplyDecoder:
-        return PreambleDecoder((9, 11))  # a reply has 9 bytes until register A4 is written, and 11 from then on
+        return PreambleDecoder((9, 11))  # a reply has 9 bytes until register 0xA4 is written, and 11 from then on
 
     def job_frame(self, work: ChipWork) -> bytes:
         """See ``jobs.full_job``."""
@@ -104,7 +104,7 @@ class FullHeaderChain(PreambleChain):
             self._version_mask = unit.version_mask
 
     async def set_frequency(self, frequency: float) -> None:
-        """Set the clock (MHz): write the PLL dividers to register 08."""
+        """Set the clock (MHz): write the PLL dividers to register 0x08."""
         await self.write(PLL0, self.chip.clock_word(frequency))
 
     def hash_count(self) -> int:

@@ -8,7 +8,7 @@ from functools import lru_cache
 REFERENCE = 25.0
 _HIGH_VCO = 2400.0
 """Threshold in MHz for the frequency of the VCO, which is the oscillator before the post dividers. If the VCO runs at
-this frequency or a higher one, the first byte of the value of register 08 is 0x50 instead of 0x40
+this frequency or a higher one, the first byte of the value of register 0x08 is 0x50 instead of 0x40
 (docs/reference/asic.md#clock-of-a-chip)."""
 
 
@@ -32,14 +32,14 @@ class Pll:
         return self.vco / (self.post1 * self.post2)
 
     def word(self) -> int:
-        """Return the value of register 08 of BM1362, BM1366, BM1368 and BM1370, which contains each post divider minus
-        one."""
+        """Return the value of register 0x08 of BM1362, BM1366, BM1368 and BM1370, which contains each post divider
+        minus one."""
         first = 0x50 if self.vco >= _HIGH_VCO else 0x40
         last = (self.post1 - 1) << 4 | (self.post2 - 1)
         return first << 24 | self.feedback << 16 | self.reference << 8 | last
 
     def word_bm1397(self) -> int:
-        """Return the value of register 08 of BM1397, which contains the post dividers unchanged."""
+        """Return the value of register 0x08 of BM1397, which contains the post dividers unchanged."""
         return 0x40 << 24 | self.feedback << 16 | self.reference << 8 | self.post1 << 4 | self.post2
 
 
@@ -97,8 +97,8 @@ def bm1384_word(frequency: float) -> int:
 
 
 def bm1387_word(frequency: float) -> int:
-    """Return the value of PLL register 0C of a BM1387: f = 25 MHz · feedback / (2 · post1 · post2), in steps of at most
-    6.25 MHz (docs/reference/asic.md#newpac-and-r606)."""
+    """Return the value of PLL register 0x0C of a BM1387: f = 25 MHz · feedback / (2 · post1 · post2), in steps of at
+    most 6.25 MHz (docs/reference/asic.md#newpac-and-r606)."""
     if frequency < 400:
         return round(8 * frequency / 25) << 16 | 2 << 8 | 0x41
     return round(4 * frequency / 25) << 16 | 2 << 8 | 0x21
@@ -122,7 +122,7 @@ def gekko_bm1362(frequency: float) -> Pll:
 
 
 def gekko_word_bm1362(frequency: float) -> int:
-    """Return the value of register 08 for a Compac A1 at ``frequency`` (MHz). The first byte is always 0x40."""
+    """Return the value of register 0x08 for a Compac A1 at ``frequency`` (MHz). The first byte is always 0x40."""
     pll = gekko_bm1362(frequency)
     return 0x40 << 24 | pll.word() & 0x00FFFFFF
 

@@ -26,7 +26,7 @@ class RegisterChain(ChipChain):
     probe_kind = ProbeKind.CHECKSUM
     dialect: ClassVar[RegisterDialect] = BM13XX
     chip_id: ClassVar[int]
-    """Id of the chip family: the first two bytes of register 00."""
+    """Id of the chip family: the first two bytes of register 0x00."""
     start_ticket_bits: ClassVar[int] = 8
     """How many bits are 1 in the ticket mask that bring-up writes."""
 
@@ -35,7 +35,7 @@ class RegisterChain(ChipChain):
         await self.wire.send(self.dialect.write(register, value, chip))
 
     async def count(self, seconds: float) -> int:
-        """Count the chips. Ask all chips for the value of register 00, which contains the chip id. Each chip answers
+        """Count the chips. Ask all chips for the value of register 0x00, which contains the chip id. Each chip answers
         once. Return the number of answers. Raises WrongChip if an answer contains the id of another chip family."""
         answers = await self.ask(self.dialect.read(CHIP_ADDRESS), seconds, self.settings.chips)
         ids = [answer.value[:2] for answer in answers if self.is_answer_to(answer, CHIP_ADDRESS)]
@@ -129,8 +129,9 @@ class PreambleChain(RegisterChain):
 
 
 def ticket_mask(bits: int) -> int:
-    """Return the value of register 14, the ticket mask. With it, chips report only nonces whose hash has at least 32 +
-    ``bits`` leading zero bits. If ``bits`` is 8, the value is 000000FF; if it is 9, the value is 000080FF."""
+    """Return the value of register 0x14, the ticket mask. With this mask, chips report only nonces whose hash has at
+    least 32 + ``bits`` leading zero bits. If ``bits`` is 8, the value is 0x000000FF; if it is 9, the value is
+    0x000080FF."""
     mask = (1 << bits) - 1
     return sum(int(f"{mask >> 8 * index & 0xFF:08b}"[::-1], 2) << 8 * index for index in range(4))
 

@@ -79,7 +79,7 @@ def short_command(code: int, first: int = 0, second: int = 0) -> bytes:
 
 
 def set_clock(word: int) -> bytes:
-    """Return command 82, which writes ``word`` to the PLL of all chips. No command for a single chip is known."""
+    """Return command 0x82, which writes ``word`` to the PLL of all chips. No command for a single chip is known."""
     return short_command(0x82, word >> 8, word & 0xFF)
 
 
@@ -89,7 +89,7 @@ CHAIN_INACTIVE = short_command(0x85)
 
 
 def set_short_address(address: int) -> bytes:
-    """Return command 01, which gives an address to one BM1384: the first chip in the chain without an address."""
+    """Return command 0x01, which gives an address to one BM1384: the first chip in the chain without an address."""
     return short_command(0x01, address)
 
 

@@ -235,8 +235,9 @@ class FixedLengthDecoder(ReplyDecoder):
         del self._buffer[:count]
 
     def _count_skipped(self) -> None:
-        """Count the bytes that were skipped between two replies. If replies have a CRC, as many skipped bytes as a
-        reply has count as one CRC error, and only the bytes that remain after the last such group count as garbage."""
+        """Count the bytes that were skipped between two replies. If replies have a CRC, the skipped bytes are divided
+        into groups of the length of a reply. Each group counts as one CRC error, and only the bytes that remain count
+        as garbage."""
         frames, rest = divmod(self._skipped, self._length) if self._has_crc else (0, self._skipped)
         self.crc_errors += frames
         self.garbage_bytes += rest
