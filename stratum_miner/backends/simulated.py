@@ -127,7 +127,7 @@ class _Device:
                 running = self._passed()
             except RuntimeError:  # in another thread, the clock of trio cannot be read
                 running = 0.0
-        return max(self.nonces_found, int((self._counted + running) * self._rate))  # a nonce takes at least one hash
+        return max(self.nonces_found, int((self._counted + running) * self._rate))  # at least one hash for each nonce
 
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound], choice: Choice) -> None:
         unregister = source.on_change(self._note_change)

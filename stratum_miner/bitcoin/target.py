@@ -56,7 +56,8 @@ def difficulty_to_announce(target: int) -> float:
 
 
 def target_from_bits(nbits: int) -> int:
-    """Return the target that the compact form ``nbits`` stands for: mantissa · 256^(exponent-3).
+    """Return the target that the compact form ``nbits`` stands for: mantissa · 256^(exponent-3). The exponent is the
+    highest byte of ``nbits``, and the mantissa is the number in the other three bytes.
 
     Raises ValueError if this target is negative, zero or larger than 256 bits.
     """

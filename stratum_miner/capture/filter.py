@@ -142,9 +142,9 @@ def _filtered(item: Filter, actions: Iterable[FilterAction]) -> Iterator[FilterA
     Actions without a complete line are yielded unchanged.
 
     The filter receives only the line, so the other fields of the original ``Send`` are carried over to the returned
-    actions. The pause of the original ``Send`` is added to the pause of the first returned action. Its ``times``
-    multiplies the ``times`` of every returned ``Send``. Its ``piece`` applies to every returned ``Send`` that has no
-    ``piece`` of its own.
+    actions. The pause of the original ``Send`` is added to the pause of the first returned action. The ``times`` of
+    every returned ``Send`` is multiplied by the ``times`` of the original one. A returned ``Send`` without a ``piece``
+    of its own gets the ``piece`` of the original one.
     """
     for action in actions:
         if not isinstance(action, Send) or not action.data.endswith(b"\n"):

@@ -81,7 +81,8 @@ class Methods:
 
 
 def nearest_method(name: str | None) -> str | None:
-    """If ``name`` is probably a misspelled Stratum method, or one without its first part, return the correct method.
+    """If ``name`` is probably a misspelled Stratum method, or a Stratum method without its prefix (such as
+    ``mining.``), return the correct method.
 
     Return None if ``name`` is spelled correctly. Also return None if it resembles no known Stratum method, because it
     may then be a method that only some pool has.

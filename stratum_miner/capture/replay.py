@@ -34,8 +34,8 @@ PATIENCE = 30.0
 """Seconds to wait for each handshake message of the live peer. After that time, the replay continues without the
 message."""
 JOB_PATIENCE = 5.0
-"""Seconds by which a recorded share is delayed at most, to wait for the live job that corresponds to its recorded job.
-After that time, the share is sent with the recorded job id."""
+"""Longest time in seconds for which a recorded share waits until the live peer has sent the job that corresponds to the
+share's recorded job. After that time, the share is sent with the recorded job id."""
 GRACE = 2.0
 """Seconds to wait, after the end of the recording, for recorded lines that the live peer has not sent yet."""
 MAX_DIFFERENCES = 1000

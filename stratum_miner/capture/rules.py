@@ -278,8 +278,8 @@ class RuleFilter:
 
     @property
     def held(self) -> int:
-        """Return the total number of bytes that the filter keeps: of the lines that ``reorder`` holds back, and of the
-        remembered methods of requests."""
+        """Return how many bytes of memory the filter uses for the lines that ``reorder`` holds back and for the methods
+        of requests that it remembers."""
         return sum(map(len, self._held.values())) + self._methods.held
 
     def notes(self) -> Sequence[FilterNote]:

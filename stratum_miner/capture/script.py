@@ -69,7 +69,7 @@ class ScriptLine:
 
     @property
     def name(self) -> str:
-        """Return what the text of a difference calls this line, for example the method of the line."""
+        """Return the name of this line in the text of a difference, for example the method of the line."""
         if self.is_call:
             return str(self.method)
         if self.message is None:
@@ -78,7 +78,7 @@ class ScriptLine:
 
 
 class Script:
-    """The lines of one recorded connection. ``live`` is the side (miner or pool) of the live peer."""
+    """The lines of one recorded connection. ``live`` is the side (miner or pool) whose place the live peer takes."""
 
     def __init__(self, records: Sequence[NumberedRecord], live: Side) -> None:
         self.items: list[ScriptLine] = []
@@ -98,14 +98,14 @@ class Script:
         return self._jobs.get(job_id, len(self.items)) < index
 
     def match_call(self, method: str) -> ScriptLine | None:
-        """The live peer takes the place of one side of the recording. Of this side's recorded calls of this method,
-        return the first that was not received yet, and mark it as received. Return None if there is none."""
+        """Return the first recorded call of ``method`` that the live peer should send and has not sent yet, and mark it
+        as received. Return None if there is none."""
         waiting = self._calls.get(method)
         return self._matched(waiting.popleft()) if waiting else None
 
     def match_reply(self, request_id: Any) -> ScriptLine | None:
-        """The live peer takes the place of one side of the recording. Of the recorded replies of this side, return the
-        reply to the request with this id, and mark it as received.
+        """Return the first recorded reply with the id ``request_id`` that the live peer should send and has not sent
+        yet, and mark it as received.
 
         Return None if the recording has no such reply, or if the replay has not sent the request yet.
         """
@@ -115,8 +115,8 @@ class Script:
         return self._matched(waiting.popleft())
 
     def match_other(self, line: bytes) -> ScriptLine | None:
-        """The live peer takes the place of one side of the recording. Of this side's recorded lines, return the first
-        that has these bytes and was not received yet, and mark it as received.
+        """Return the first recorded line with the bytes ``line`` that the live peer should send and has not sent yet,
+        and mark it as received.
 
         Return None if there is no such line. Call this only for lines that are not messages.
         """

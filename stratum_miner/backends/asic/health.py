@@ -20,15 +20,16 @@ of chips is larger than ``WINDOW``, the product is used instead of ``WINDOW``.""
 SILENT_AFTER = 20.0
 """The device counts as silent only if this many nonces were expected since the last nonce came."""
 SILENT_AFTER_S = 3.0
-"""The device counts as silent only if no nonce has come for at least this many seconds. It is not enough that
-``SILENT_AFTER`` (20) expected nonces did not come: a fast chip chain should find that many in a tenth of a second, and
-on a busy computer this program sometimes stands still for a tenth of a second."""
+"""The device counts as silent only if no nonce has come for at least this many seconds. ``SILENT_AFTER`` (20)
+missing nonces alone do not prove that the device is silent: a fast chip chain should find that many in a tenth of a
+second, and on a busy computer this program sometimes stands still for a tenth of a second."""
 WINDOW_S = 20.0
 """Shortest time in seconds between two judgements of the hash rate. A shorter time would not be reliable, because on a
 busy computer this program sometimes stands still for a while."""
 LONGEST_STEP_S = 1.5
-"""Of the time between two method calls of a ``HealthMonitor``, at most this many seconds count as time in which nonces
-were expected. A longer time means that this program did not run, which says nothing about the device."""
+"""If more than this many seconds pass between two method calls of a ``HealthMonitor``, only this many seconds count as
+time in which nonces were expected. During the other seconds this program did not run, which says nothing about the
+device."""
 SLOW_BELOW = 0.65
 """If fewer nonces came than this fraction of the expected number, the device is too slow."""
 CHIP_SILENT_BELOW = 0.2
@@ -36,8 +37,9 @@ CHIP_SILENT_BELOW = 0.2
 ERRORS_JUDGED_AT = 100
 """Number of nonces after which the fraction of errors among them is compared with ``MANY_ERRORS``."""
 MANY_ERRORS = 0.05
-"""Fraction of errors above which the device is slowed down. Three standard deviations are added to it, so that a device
-whose real fraction is smaller is not slowed down by chance."""
+"""Fraction of errors that is allowed before the device is slowed down. The device is slowed down only if the number of
+errors exceeds the allowed number by more than three standard deviations of a Poisson process, so that chance alone
+rarely slows it down."""
 MOSTLY_ERRORS = 0.5
 """Fraction of errors above which the device is restarted."""
 MOSTLY_ERRORS_JUDGED_AT = 20

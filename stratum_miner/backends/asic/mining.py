@@ -39,8 +39,8 @@ WATCH_EVERY_S = 1.0
 BUSY_ENOUGH = 0.9
 """If the chips have work for less than this fraction of the time, a warning is logged."""
 WEAK_NONCES = 16
-"""The ticket mask of a chip is written again if this many consecutive nonces were easier than the mask permits: the
-chip has probably restarted and lost it. The mask says how hard a nonce must be for the chip to report it."""
+"""The ticket mask of a chip says how hard a nonce must be for the chip to report it. If this many consecutive nonces
+were easier than the mask permits, the chip has probably restarted and lost the mask, so the mask is written again."""
 
 
 class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
@@ -122,9 +122,9 @@ class MiningRun:
                 await woken.wait()
 
     def _warn_if_underfed(self, busy: float, version_bits: int) -> None:
-        """Log a warning if the chips have to wait for work, so that the user does not take them for slow chips.
-        ``busy`` is the fraction of the time for which they have work. The warning is logged again only if the chips
-        have had enough work in between."""
+        """Log a warning if the chips have to wait for work, so that the user does not think that the chips are slow.
+        ``busy`` is the fraction of the time for which the chips have work. The warning is logged again only if the
+        chips have had enough work in between."""
         if busy >= BUSY_ENOUGH:
             self._underfed = False
         elif not self._underfed:

@@ -92,8 +92,9 @@ def check_spelling(options: Mapping[str, str]) -> None:
 
 
 _OTHER_NAMES = {"clock": "frequency", "freq": "frequency", "core_voltage": "voltage", "corev": "voltage"}
-"""Options by the names that bfgminer, cgminer and AxeOS have for them. They are suggested, not accepted, because their
-values may be in other units."""
+"""Names of options in bfgminer, cgminer and AxeOS, with the name of the same option here. A user who gives one of the
+other names gets an error that suggests the name here. The other names are not accepted, because the value may be in
+another unit."""
 
 
 def _known(owner: str, options: Mapping[str, str]) -> dict[str, str]:

@@ -15,11 +15,12 @@ from stratum_miner.backends.asic.readings import Readings
 log = structlog.get_logger(__name__)
 
 MAKE_IDLE_S = 2.0
-"""Seconds allowed for making the chips idle, which takes a few commands. If this step hangs, the power must still be
+"""Seconds allowed for making the chips idle, which takes a few commands. If a command hangs, the power must still be
 switched off."""
 OFF_S = 8.0
 """Seconds allowed for switching the power off. This is enough for several attempts, even if each of them waits 2 s for
-an answer that does not come. After the user has stopped the program, this step delays its end by no more than this."""
+an answer that does not come. After the user has stopped the program, switching the power off delays the end of
+the program by at most this time."""
 OFF_TRIES = 5
 """Number of attempts to switch the power off."""
 

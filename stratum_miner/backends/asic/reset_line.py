@@ -44,8 +44,8 @@ RESET_LINES: Mapping[str, ResetLine] = {
     # FT230X: CBUS bit mode (0x20). Pin 1 is the reset line, low to hold and high to release (kanoi/cgminer
     # driver-gekko.c)
     "0403:6015": ResetLine(Transfer(0x40, 0x0B, 0x20F0), Transfer(0x40, 0x0B, 0x20F2)),
-    # CP2105: the transfers set the pins of interface 0. The first byte of ``data`` selects three pins, the second one
-    # contains their new states: 7 switches chips and regulator off, 0 switches them on
+    # CP2105: the transfers set the pins of interface 0. The first byte of ``data`` (7) selects three pins, and the
+    # second byte contains their new states: 7 switches chips and regulator off, 0 switches them on
     "10c4:ea70": ResetLine(
         Transfer(0x41, 0xFF, 0x37E1, data=b"\x07\x07"), Transfer(0x41, 0xFF, 0x37E1, data=b"\x07\x00")
     ),

@@ -6,8 +6,8 @@ power off. Cancellation cannot interrupt this power-down.
 
 What ``run`` does after an attempt depends on the error:
 
-* If the port is gone or cannot be opened, or if the device has other chips than expected, ``run`` raises the error. Its
-  caller, a task of ``AsicBackend`` called the supervisor of the device, decides what to do.
+* If the port is gone or cannot be opened, or if the device has other chips than expected, ``run`` raises the error.
+  The supervisor of the device (the task of ``AsicBackend`` that calls ``run``) then decides what to do.
 * After a safety shutdown, ``run`` waits until the device has cooled down, and mines again.
 * After any other error, ``run`` makes another attempt after a pause, which becomes longer each time, until
   ``RestartPolicy`` gives up.
@@ -364,8 +364,9 @@ def _leaves(error: BaseException) -> list[BaseException]:
 
 
 def _lowered(limits: TemperatureLimits, cut_off: float) -> TemperatureLimits:
-    """Return the limits with ``cut_off`` as the cut-off temperature. The other limits are lowered where that is
-    necessary to keep them below ``cut_off`` and in the same order."""
+    """Return the limits with ``cut_off`` as the cut-off temperature. The resume temperature becomes at most
+    ``cut_off`` - 1. The warning and throttle temperatures become at most 60 % and 80 % of the way from the resume
+    temperature to ``cut_off``."""
     resume = min(limits.resume, cut_off - 1)
     return TemperatureLimits(
         warn=min(limits.warn, resume + 0.6 * (cut_off - resume)),

@@ -39,7 +39,7 @@ QUIET_FAN_PERCENT = 30.0
 
 
 class SafetyLevel(Enum):
-    """What has to be done because of the readings."""
+    """What must be done with a device because of its sensor readings."""
 
     NORMAL = "normal"
     WARN = "warn"

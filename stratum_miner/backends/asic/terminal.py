@@ -20,8 +20,8 @@ write more."""
 _FLAGS, _INPUT_RATE, _OUTPUT_RATE = 2, 9, 10
 """Indexes of the words of struct termios2 that hold c_cflag, c_ispeed and c_ospeed."""
 _CBAUD, _BOTHER = 0o010017, 0o010000
-"""Values from asm-generic/termbits.h: the bits of c_cflag that contain the rate, and the value of these bits if the
-rate is in c_ispeed and c_ospeed."""
+"""Values from asm-generic/termbits.h: the bits of c_cflag that contain the rate, and the value of these bits that
+means that the rate is in c_ispeed and c_ospeed instead."""
 _ASYNC_LOW_LATENCY = 1 << 13
 """A flag from linux/tty_flags.h. struct serial_struct holds the flags in its fifth word."""
 _SERIAL_FLAGS = 4

@@ -2,10 +2,10 @@
 
 Every reported nonce is hashed here before anything else uses it. The work to which it belongs is not always certain: an
 Icarus sends no job id, and the job ids of other chips repeat. The work with the job id of the reply is therefore tried
-first, and then all other remembered work, the newest first. A nonce belongs to a work if the hash of the header is at
-most the *bound*, the largest hash that the device should report. A nonce that belongs to no work is a hardware error.
-Void work, whose nonces have become worthless, is remembered, too, so that a late nonce counts as stale and not as a
-hardware error.
+first, and then all other remembered work, the newest first. A nonce belongs to a work unit if the hash of the header
+is at most the *bound*, the largest hash that the device should report. A nonce that belongs to no remembered work unit
+is a hardware error. Void work, whose nonces have become worthless, is remembered, too, so that a late nonce counts as
+stale and not as a hardware error.
 """
 
 from collections import deque
@@ -33,8 +33,8 @@ class ChipWork:
     job_id: int
     unit: WorkUnit
     versions: tuple[int, ...]
-    """Header versions that the chips search, in the order of the midstates. Only one if the chip rolls versions by
-    itself."""
+    """Header versions that the chips search. If the chips cannot roll versions by themselves, they got a midstate for
+    each version, in this order. Otherwise, this is only one version."""
     void: bool = False
     seen: set[tuple[int, int]] = field(default_factory=set)
 

@@ -14,8 +14,8 @@ from stratum_miner.backends.cpu.kernels import Kernel
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 
 ROUNDS = 5
-"""Number of rounds. In each round, every kernel is measured once without and once with version rolling. The highest
-rate of a kernel counts, because disturbances can only lower a rate."""
+"""Number of rounds of ``survey``. In each round, every kernel is measured once without and once with version rolling.
+The highest rate of a kernel counts, because disturbances can only lower a rate."""
 FIRST_SLICE = 1 << 12
 """Number of points (combinations of nonce and version) in the first search of a measurement. The speed of this search
 decides how many points the next searches have."""
@@ -77,7 +77,8 @@ def measure(kernel: Kernel, seconds: float, *, rolling: bool = False) -> float:
 
 
 def survey(available: Sequence[Kernel], seconds: float) -> tuple[MeasuredKernel, ...]:
-    """Self-test all kernels and measure them in turn, for ``seconds`` in total. Broken kernels are not measured."""
+    """Self-test all kernels, then measure them one after the other, for about ``seconds`` of processor time in total.
+    Kernels that fail the self-test are not measured."""
     sound = {kernel for kernel in available if kernels.self_test(kernel)}
     ways = [(kernel, rolling) for kernel in available if kernel in sound for rolling in (False, True)]
     best = dict.fromkeys(((kernel, rolling) for kernel in available for rolling in (False, True)), 0.0)

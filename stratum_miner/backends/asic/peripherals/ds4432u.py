@@ -10,7 +10,7 @@ _SINKS_BELOW_V = 1.451
 
 
 def code(volts: float) -> int:
-    """Return the value of register F8 of the DS4432U that sets a core voltage of ``volts``
+    """Return the value of register 0xF8 of the DS4432U that sets a core voltage of ``volts``
     (docs/reference/asic.md#regulators-sensors-and-fans).
 
     Raises ValueError for a voltage that the current source cannot set.

@@ -14,8 +14,8 @@ _TACH_STOPPED = 0xFFFF
 
 @dataclass(frozen=True, slots=True)
 class Diode:
-    """The constants of the temperature diode in a mining chip. ``ideality`` is the value for register 17 of the
-    EMC2101, and ``beta`` the value for register 18."""
+    """The constants of the temperature diode in a mining chip. ``ideality`` is the value for register 0x17 of
+    the EMC2101, and ``beta`` the value for register 0x18."""
 
     ideality: int
     beta: int

@@ -1,8 +1,8 @@
 """TPS546D24A: the core regulator of newer Bitaxes, a PMBus device.
 
-An output voltage is a 16-bit number in units of 2^-9 V. The limits and margins of the output (registers 40 to 44, 25,
-26) are ratios to the commanded output voltage, in units of 2^-9. All other measured values and limits are SLINEAR11: a
-signed 5-bit exponent and a signed 11-bit mantissa.
+An output voltage is a 16-bit number in units of 2^-9 V. The limits and margins of the output (registers 0x40 to 0x44,
+0x25 and 0x26) are ratios to the commanded output voltage, in units of 2^-9. All other measured values and limits are
+SLINEAR11: a signed 5-bit exponent and a signed 11-bit mantissa.
 """
 
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class Setting:
     """Encoding of the value: "byte", "word" (unchanged), "linear11" or "linear16"."""
 
     def payload(self) -> bytes:
-        """Return the command and the value, little-endian."""
+        """Return the command byte, followed by the value in little-endian order."""
         number = {"linear11": slinear11, "linear16": ulinear16}.get(self.form, int)(self.value)
         return bytes([self.command]) + number.to_bytes(1 if self.form == "byte" else 2, "little")
 
@@ -70,27 +70,27 @@ class Setting:
 CONFIGURATION_5V = (
     Setting(PHASE, 0x00, "byte"),
     Setting(0x33, 650, "linear11"),  # switching frequency, kHz
-    # command 0x58, which sets the limit for a warning of a low input voltage, is left out: because of an error of the
+    # command 0x58, which sets the input voltage below which the TPS546 warns, is left out: because of an error of the
     # TPS546, it must not be written (docs/reference/asic.md#regulators-sensors-and-fans)
     Setting(0x35, 4.8, "linear11"),  # switch on above this input voltage, V
     Setting(0x36, 4.5, "linear11"),  # switch off below this input voltage, V
-    Setting(0x55, 6.5, "linear11"),  # input voltage too high: fault, V
+    Setting(0x55, 6.5, "linear11"),  # report a fault above this input voltage, V
     Setting(0x56, 0xB7, "byte"),
     Setting(0x29, 0.25, "linear11"),  # scale of the feedback loop
     Setting(VOUT_COMMAND, 1.15, "linear16"),
     Setting(0x24, 2.0, "linear16"),  # highest voltage that may be commanded, V
     Setting(0x2B, 1.0, "linear16"),  # lowest voltage that may be commanded, V
-    Setting(0x40, 1.25, "linear16"),  # output voltage too high: fault, as a ratio
-    Setting(0x42, 1.16, "linear16"),  # output voltage too high: warning, as a ratio
+    Setting(0x40, 1.25, "linear16"),  # report a fault above this output voltage, as a ratio
+    Setting(0x42, 1.16, "linear16"),  # warn above this output voltage, as a ratio
     Setting(0x25, 1.10, "linear16"),  # upper margin, as a ratio
     Setting(0x26, 0.90, "linear16"),  # lower margin, as a ratio
-    Setting(0x43, 0.90, "linear16"),  # output voltage too low: warning, as a ratio
-    Setting(0x44, 0.75, "linear16"),  # output voltage too low: fault, as a ratio
-    Setting(0x4A, 25, "linear11"),  # output current: warning, A
-    Setting(0x46, 30, "linear11"),  # output current: fault, A
+    Setting(0x43, 0.90, "linear16"),  # warn below this output voltage, as a ratio
+    Setting(0x44, 0.75, "linear16"),  # report a fault below this output voltage, as a ratio
+    Setting(0x4A, 25, "linear11"),  # warn above this output current, A
+    Setting(0x46, 30, "linear11"),  # report a fault above this output current, A
     Setting(0x47, 0xC0, "byte"),
-    Setting(0x51, 105, "linear11"),  # temperature: warning, °C
-    Setting(0x4F, 145, "linear11"),  # temperature: fault, °C
+    Setting(0x51, 105, "linear11"),  # warn above this temperature, °C
+    Setting(0x4F, 145, "linear11"),  # report a fault above this temperature, °C
     Setting(0x50, 0xFF, "byte"),
     Setting(0x60, 0, "linear11"),  # delay before the output rises, ms
     Setting(0x61, 3, "linear11"),  # rise time of the output, ms
