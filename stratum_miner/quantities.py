@@ -106,7 +106,7 @@ def parse_duration(text: str, low: float = 0.0, high: float = math.inf, *, above
 
 
 def _duration(text: str) -> float:
-    """Return a duration in seconds; ValueError if the text is none."""
+    """Return a duration in seconds. Raises ValueError if the text is not a duration."""
     if _SECONDS.fullmatch(text):
         return written_numbers.to_float(text)
     parts = _DURATION.fullmatch(text)

@@ -45,10 +45,10 @@ def limit() -> int:
 
 
 def keep_spare(limit: int, file: int) -> None:
-    """Raise OSError (EMFILE) if only the reserve is left: if this process can open at most ``SPARE`` more files before
-    it reaches ``limit``. If a quarter of ``limit`` is less than ``SPARE``, the reserve is only this quarter.
+    """Raise OSError (EMFILE) if this process can open no more files than the reserve before it reaches ``limit``.
 
-    ``file`` is the descriptor of any open file. A limit of -1 means unlimited.
+    The reserve is ``SPARE`` files, or a quarter of ``limit`` if that is less. ``file`` is the descriptor of any open
+    file. A limit of -1 means unlimited.
     """
     if limit < 0:
         return

@@ -1,4 +1,4 @@
-"""Draws charts as SVG for a web page, without scripts, fonts or requests.
+"""Draws charts as SVG for a web page. A chart needs no script and loads nothing, not even a font.
 
 The colours are CSS variables of the page, so that the page decides between light and dark colours. The charts have
 tooltips, and a description for screen readers.

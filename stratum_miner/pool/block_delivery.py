@@ -26,7 +26,7 @@ from stratum_miner.pool.template import BlockTemplate
 
 MAX_EXTENDED: Final = 16
 """Maximum number of blocks of this pool whose parent hashes are remembered (``_extended``). A reorganization of the
-block chain usually removes fewer blocks than this."""
+block chain usually removes fewer blocks than this number."""
 MAX_FOUND: Final = 1000
 """Maximum number of blocks that are kept for snapshots."""
 ANSWER_SECONDS: Final = 60.0

@@ -20,8 +20,8 @@ LOWEST_DIFFICULTY = 2.0**-32
 USUAL_MINIMUM = 1e-6
 """Lowest difficulty of a session by default. At this difficulty, one in about 4,300 hashes is a share."""
 MAX_TAG = 50
-"""Maximum number of bytes of a coinbase tag. The rest of the coinbase script is for height, extranonces, job id and the
-node's flags."""
+"""Maximum number of bytes of a coinbase tag. A coinbase script has at most 100 bytes, and must also hold the height,
+the extranonces, the job id and the node's flags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +40,9 @@ class PoolConfig(MinerLimits):
     minimum_difficulty: float | None = None
     """Lowest difficulty of a session, and lowest difficulty that a miner can ask for.
 
-    If it is None, ``lowest_difficulty`` and ``lowest_request`` say what applies: a session has at least 1e-6, or
-    ``difficulty`` if that is lower. A miner can ask for ``difficulty`` or more. With ``vardiff``, it can also ask for
-    less, down to the lowest difficulty that vardiff chooses."""
+    If it is None, the two limits may differ (``lowest_difficulty`` and ``lowest_request``). The difficulty of a session
+    is then at least 1e-6, or ``difficulty`` if that is lower. A miner can ask for ``difficulty`` or more. With
+    ``vardiff``, a miner can also ask for less, down to the lowest difficulty that vardiff chooses."""
     maximum_difficulty: float = 1e15
     """Highest difficulty of a session. The default is ten times the difficulty of mainnet in 2025."""
     vardiff: VardiffConfig | None = None
@@ -54,7 +54,7 @@ class PoolConfig(MinerLimits):
     """Bytes of extranonce2, from 2 to 16. The default is the most that WhatsMiner and cgminer accept
     (docs/reference/stratum.md#extranonce-sizes)."""
     coinbase_tag: bytes = b"/stratum_miner/"
-    """Bytes that the coinbase script of each block contains, at most 50."""
+    """The coinbase tag: at most 50 bytes, which are part of the coinbase script of each block."""
     notify_interval: float = 30.0
     """Seconds after which the pool sends another job even if nothing has changed. Antminer firmware disconnects after
     60 s without a job (docs/reference/stratum.md#how-often-jobs-come)."""
@@ -95,8 +95,8 @@ class PoolConfig(MinerLimits):
 
     @property
     def lowest_request(self) -> float:
-        """Lowest difficulty that a miner can ask for. There is a limit because the pool needs as much time to judge an
-        easy share as a hard one.
+        """Lowest difficulty that a miner can ask for. Without this limit, a miner could ask for a difficulty at which
+        it submits more shares than the pool has time to judge.
         """
         if self.minimum_difficulty is not None:
             return self.minimum_difficulty

@@ -99,8 +99,8 @@ class JobFactory:
             coinbase_prefix=prefix,
             coinbase_suffix=suffix,
             merkle_branch=template.merkle_branch,
-            # Set the bits that miners may roll to 0. Miners merge their own bits into this version in different ways,
-            # which all give the same result if these bits are 0 (docs/reference/stratum.md#merging-version-bits)
+            # Clear the bits that miners may roll. Miners merge their own bits into this version in different ways. All
+            # ways give the same result if these bits are 0 (docs/reference/stratum.md#merging-version-bits).
             version=template.version & ~self._version_mask,
             nbits=template.nbits,
             ntime=ntime,

@@ -14,8 +14,8 @@ from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 
 MIN_CHANGE_INTERVAL = 1.0
-"""Minimum number of seconds between two changes of a miner's difficulty. There is such a minimum because each change
-needs an extra job. The value of 1 s is a guess."""
+"""Minimum number of seconds between two changes of a miner's difficulty. Changes must not be frequent, because each
+change needs an extra job. The value of 1 s is a guess."""
 MAX_TRANSACTIONS_REPLY = 128 << 10
 """Maximum number of bytes of transactions in a reply to mining.get_transactions. bfgminer sends this request after
 every job (docs/reference/stratum.md#asking-for-the-transactions)."""

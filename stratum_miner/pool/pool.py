@@ -172,7 +172,7 @@ class Pool:
                 for _ in range(SUBMITTERS):
                     services.start_soon(self._submit_candidates, self._receive_candidate.clone())
                 self._receive_candidate.close()
-                if self.addresses:  # empty for a pool behind a tap, which logs its own addresses
+                if self.addresses:  # empty behind a tap; the tap itself logs the addresses
                     _log.info("pool_listening", addresses=self.addresses)
                 await self._miners.serve(listeners, self._stopping, task_status)
                 services.cancel_scope.cancel()

@@ -27,8 +27,9 @@ class PoolSnapshot(ServerSnapshot):
     sessions: tuple[SessionSnapshot, ...]
     """The miners that are connected."""
     blocks_found: int
-    """Number of shares that met the network target. Each block was accepted, was rejected, was not submitted because
-    the node had accepted another block of this pool on the same parent, or waits for the node."""
+    """Number of blocks that were found: of shares that met the network target. Each of these blocks was accepted, was
+    rejected, waits for the node, or was not submitted because the node had accepted another block of this pool on the
+    same parent."""
     blocks_refused: int
     """Number of blocks that the node rejected."""
     blocks_accepted: int

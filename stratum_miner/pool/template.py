@@ -135,7 +135,8 @@ class BlockTemplate:
 
         If the templates have the same ``nbits``, the block stays valid if they differ only in transactions or version
         bits. On some test chains, ``nbits`` depends on the block's time, so the templates can differ in ``nbits``
-        because each is for its own range of times. The block then stays valid if these two ranges do not overlap.
+        because each is for its own range of times. The block then stays valid if these two ranges do not overlap. If
+        they overlap, the times in both ranges have two values of ``nbits``, so that one of the two must be wrong.
         """
         if (self.previous_hash, self.height, self.rules) != (other.previous_hash, other.height, other.rules):
             return True

@@ -1,4 +1,4 @@
-"""The settings of a proxy for its miners: one frozen value, checked when it is made."""
+"""The settings of a proxy, except those of its pools: one frozen value, checked when it is made."""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -270,13 +270,13 @@ class Upstream:
         self._events.deliver()
 
     def _give_up(self, before: float) -> None:
-        """Report the shares that were forwarded before the time ``before`` to their miners as lost. If the pool answers
-        such a share later, ``answered_late`` counts it.
+        """For each share that was forwarded before the time ``before`` (on trio's clock), tell its miner that the share
+        is lost. If the pool answers the share later, ``answered_late`` counts it.
         """
         reason = f"no answer of the pool within {self._config.answer_timeout:g} s"
         for key, item in list(self._open.items()):
             if item.since > before:
-                return  # later shares in ``_open`` were not forwarded before this one
+                return  # ``_open`` has the oldest first: this share and those after it are still in time
             del self._open[key]
             self._resolve(item, ShareResult(item.share, ShareOutcome.LOST, reason))
 

@@ -26,7 +26,10 @@ in two lines, so that the table fits into 80 columns."""
 def live(
     plan: LoadPlan, progress: Progress, metrics: Metrics, before: Progress | None, output: Console
 ) -> RenderableType:
-    """Return what the terminal shows during a load test: a line of progress and the table of latencies."""
+    """Return what the terminal shows during a load test: a line of progress and the table of latencies.
+
+    The line shows the rate of shares since ``before``, an earlier progress, or since the start if ``before`` is None.
+    """
     rate = _rate(progress, before)
     line = (
         f"{progress.mining:,} of {plan.miners:,} mining | {rate:,.0f} shares/s | accepted {progress.accepted:,}, "
@@ -37,7 +40,10 @@ def live(
 
 
 def progress_fields(progress: Progress, before: Progress | None) -> dict[str, Any]:
-    """Return the fields of the log line about the progress of a load test."""
+    """Return the fields of the log line about the progress of a load test.
+
+    One field is the rate of shares since ``before``, an earlier progress, or since the start if ``before`` is None.
+    """
     return {
         "mining": progress.mining,
         "shares_per_s": round(_rate(progress, before)),
@@ -140,9 +146,11 @@ def comparison(before: Mapping[str, Any], after: Mapping[str, Any], output: Cons
 
 
 def change_text(ratio: float | None) -> str:
-    """Return as text how much a figure has changed. ``ratio`` is the new figure divided by the old one; None if there
-    is no such ratio. The text is a percentage such as ``+12.5%``, or, if the ratio is at least 3,
-    a factor such as ``x 4.2``."""
+    """Return as text how much a figure has changed. ``ratio`` is the new figure divided by the old one.
+
+    The text is a percentage such as ``+12.5%``. If the ratio is at least 3, the text is a factor such as ``x 4.2``. If
+    the figures cannot be divided (``ratio`` is None), the text is ``-``.
+    """
     if ratio is None:
         return "-"
     return f"x {ratio:.3g}" if ratio >= 3 else f"{ratio - 1:+.1%}"

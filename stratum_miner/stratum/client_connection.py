@@ -241,8 +241,10 @@ class ClientConnection:
 
         Returns the request id. ``RequestAnswered`` is the reply; not all pools send one. Raises LocalProtocolError if
         it is too early for the request, the connection is closed, the line would be longer than ``MAX_SENT_LINE``, or
-        ``MAX_OUTSTANDING`` requests have no reply yet. mining.ping may be sent even before mining.subscribe,
-        mining.get_transactions after mining.subscribe was accepted, and the others after mining.subscribe was sent.
+        ``MAX_OUTSTANDING`` requests have no reply yet.
+
+        mining.ping may be sent at any time, even before mining.subscribe. mining.get_transactions may be sent when
+        mining.subscribe was accepted. The other requests may be sent when mining.subscribe was sent.
         """
         return self._request(message)
 

@@ -119,7 +119,7 @@ class Authorize:
         return f"Authorize(worker_name={self.worker_name!r}, password=***)"
 
     def to_params(self) -> list[Any]:
-        """Return the worker name and the password, even if it is empty, because public-pool requires both
+        """Return the worker name and the password. An empty password is included, because public-pool requires both
         (docs/reference/stratum.md#authorizing)."""
         return [self.worker_name, self.password]
 

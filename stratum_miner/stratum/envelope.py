@@ -110,10 +110,11 @@ def _check_nesting(line: bytes) -> None:
     if line.count(b"[") + line.count(b"{") <= MAX_DEPTH:
         return
     skeleton = _without_escapes(line).translate(_BRACKETS, _NO_STRUCTURE)
-    # The skeleton holds only the brackets and quotes of the line. Quotes are removed in adjacent pairs. A bracket is
-    # inside a string if the number of quotes before it is odd, and the removal of pairs keeps this number odd or even.
-    # The split at the other quotes gives pieces by turns outside and inside a string. Each piece between two quotes has
-    # a bracket, because no two quotes are adjacent any more.
+    # The skeleton holds only the brackets and quotes of the line. A bracket is inside a string if the number of quotes
+    # before it is odd. First, adjacent quotes are removed in pairs: an odd number of quotes stays odd, an even number
+    # stays even. Then the skeleton is split at the quotes that are left. The first piece is outside a string, the
+    # second inside, the third outside, and so on. Each piece between two quotes has a bracket, because no two quotes
+    # are adjacent any more.
     #
     # The split stops after ``4 * MAX_CONTAINERS + 4`` quotes. A line with so many quotes is always refused below:
     # between these quotes, ``2 * MAX_CONTAINERS + 1`` pieces are outside a string, each with at least one bracket. So

@@ -1,4 +1,4 @@
-"""Pauses between attempts to reach a node that has a temporary error, at the start and later."""
+"""Pauses between attempts to reach a node that has a temporary error, when the pool starts and while it runs."""
 
 from collections.abc import Callable
 

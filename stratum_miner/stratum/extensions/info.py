@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from stratum_miner.stratum import fields as wire
 
 MAX_TEXT = 256
-"""Maximum number of characters of each text in ``info``. Picked by feel, not measured: BIP 310 names no limit."""
+"""Maximum number of characters of each text in ``info``. The value is a guess, because BIP 310 names no limit."""
 
 
 @dataclass(frozen=True, slots=True)

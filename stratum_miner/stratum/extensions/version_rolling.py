@@ -38,7 +38,7 @@ class VersionRolling:
         count = params.get("version-rolling.min-bit-count", 0)
         if isinstance(count, str):
             count = fields.number(count, "version-rolling.min-bit-count")
-            # A number above 32 is a mask instead of a count, as in an older draft of Braiins.
+            # In an older draft by Braiins, this parameter was a mask. A number above 32 can only be such a mask.
             count = count if count <= 32 else count.bit_count()
         return cls(mask, fields.integer(count, "version-rolling.min-bit-count", 0, 32))
 
