@@ -11,7 +11,8 @@ from typing import Any
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 """Matches the end of an error message of tomllib, which names a line and a column, or the end of the document."""
 _KEY_AND_VALUE = re.compile(r"\s*[\w-]+\s*(?P<separator>[=:])\s*(?P<text>[^\s\"'\d\[{].*)?.*")
-"""Matches a line with a key and a value. ``text`` matches the value if it begins like a text without quotes."""
+"""Matches a line with a key and a value. The group ``text`` matches the value if the value begins like a string without
+quotes."""
 
 
 class UserFileError(ValueError):
@@ -87,9 +88,9 @@ def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str
 
 
 def _toml_hint(lines: list[str]) -> str:
-    """Return the end of an error message about a line that is not TOML, the first of ``lines``: a hint how to write a
-    key and its value, or an empty text if there is no suitable hint. The hint does not quote the line, because the line
-    may contain a password."""
+    """Return a hint how to write a key and its value in TOML, or an empty text if no hint fits. The first of ``lines``
+    is the line that is not TOML, and the hint ends the error message about this line. The hint does not quote the line,
+    because the line may contain a password."""
     form = _KEY_AND_VALUE.fullmatch(lines[0]) if lines else None
     if form is None:
         return ""

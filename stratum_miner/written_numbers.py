@@ -129,7 +129,8 @@ def _spellings(digits: str, *, point_may_group: bool, grouped: bool) -> tuple[st
 
 
 def _with_both(digits: str) -> tuple[str, ...]:
-    """Return the reading of a number with points and commas: the last separator is the decimal one."""
+    """Return the reading of a number that contains both points and commas, or nothing if it has none. The last
+    separator separates the decimals."""
     decimal = max(".", ",", key=digits.rfind)
     thousands = "," if decimal == "." else "."
     whole, _, fraction = digits.rpartition(decimal)

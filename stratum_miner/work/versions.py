@@ -27,11 +27,13 @@ class Versions(NamedTuple):
     def without(self, part: "Versions", first: int) -> Iterator["Versions"]:
         """Yield the versions of this set that are not in ``part``, as sets that do not overlap.
 
-        ``part`` must be a subset of this set. The sets are yielded from the smallest to the largest. ``first`` is a
-        mask of version bits: the sets that differ from ``part`` only in these bits are yielded before the other sets.
-        If the bits of ``first`` are 0 in ``part``, their values ascend from set to set: the first set has the value 1,
-        the second has 2 and 3, the third has 4 to 7, and so on. So a caller that always takes the first set uses up the
-        values in ascending order.
+        ``part`` must be a subset of this set. The first set is as large as ``part``, and each further set is twice as
+        large as the one before it. ``first`` is a mask of version bits. The sets whose versions differ from those of
+        ``part`` only in bits of ``first`` come before the other sets.
+
+        If the bits of ``first`` are 0 in ``part``, the values of these bits ascend from set to set: the first set has
+        the value 1, the second has 2 and 3, the third has 4 to 7, and so on. So a caller that always takes the first
+        set uses up the values in ascending order.
         """
         split = self.mask & ~part.mask
         free = part.mask

@@ -1,8 +1,9 @@
-"""Says once, after the first job, facts about the job's block chain that a beginner might not know.
+"""Logs facts about the block chain of the jobs that a beginner might not know, once after the first job.
 
 A miner sees only jobs, and a job does not name its chain. The network difficulty of mainnet is far above that of every
 test chain. The chain therefore counts as mainnet if the network difficulty of the job is high enough
-(``economics.chain.LEAST_MAINNET_DIFFICULTY``). If the chain is a test chain, the notes do not say which one.
+(``economics.chain.LEAST_MAINNET_DIFFICULTY``). A log line about a test chain does not say which test chain
+it is.
 """
 
 import re
@@ -59,9 +60,10 @@ async def _wait_for(summary: Callable[[], Summary], condition: Callable[[Summary
 
 
 def mismatch(worker_name: str, difficulty: float) -> tuple[str, str] | None:
-    """Return the chain of the address with which a worker name begins, and the chain of the jobs, if they differ.
+    """Return the chain of the address with which a worker name begins, and the chain of the jobs.
 
-    Return None if they agree, or if the worker name does not begin with an address.
+    Return None if the two chains agree, or if the worker name does not begin with an address. ``difficulty`` is the
+    network difficulty of the jobs.
     """
     networks = networks_of_address(re.split("[^0-9A-Za-z]", worker_name, maxsplit=1)[0])
     if not networks:

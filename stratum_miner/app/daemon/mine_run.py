@@ -114,7 +114,7 @@ class MineRun:
         return run_summary.exit_code(ending, self.miner, monitor)
 
     def take(self, settings: MineSettings) -> None:
-        """Use the log level and the tariff (prices, power, fee) of ``settings`` from now on. Implements
+        """Use the log level, the tariff (prices, power, fee) and ``quiet`` of ``settings`` from now on. Implements
         ``Reloadable``."""
         chosen = settings.options
         self._settings = settings

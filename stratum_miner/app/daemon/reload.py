@@ -45,7 +45,8 @@ class Reloadable(Protocol):
     others."""
 
     def take(self, settings: MineSettings) -> None:
-        """Use the new settings. Those that are not marked LIVE keep their present values until a restart."""
+        """Use the new values of the settings that are marked LIVE. The other settings keep their present values until a
+        restart."""
         ...
 
 

@@ -67,9 +67,12 @@ def print_summary(view: View, *, costs: str = "", blocks_refused: int = 0) -> No
 def exit_code(ending: StopReason, miner: Miner, monitor: Monitor) -> ExitCode:
     """Return the exit code of a run.
 
-    If something other than the time limit ended the run, the code is 0. If the time limit ended the run, the code is 4
-    if no pool gave a job. If a pool gave a job, the code is 1 if the run missed a goal of shares or blocks, or if no
-    device mined. In all other cases the code is 0.
+    The code is 0 if something other than the time limit ended the run. If the time limit ended it, the first case that
+    applies decides:
+
+    * No pool gave a job: 4.
+    * The run missed a goal of shares or blocks, or no device mined: 1.
+    * Otherwise: 0.
     """
     if ending is not StopReason.TIME_LIMIT:
         return ExitCode.OK

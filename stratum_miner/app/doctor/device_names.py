@@ -4,8 +4,8 @@ from stratum_miner.backends.asic.discovery import FoundDevice
 
 
 def what_it_is(device: FoundDevice) -> str:
-    """Return a text that names a device, such as "GekkoScience Compac", "Bitaxe Gamma, Supra or Ultra" or "CP2102
-    bridge"."""
+    """Return a text that names a device, such as "GekkoScience Compac" or "CP2102 bridge". If the device may be one of
+    several products, the text names all of them, as in "Bitaxe Gamma, Bitaxe Supra or Bitaxe Ultra"."""
     if device.boards:
         return _alternatives([board.product for board in device.boards])
     if device.undriven:

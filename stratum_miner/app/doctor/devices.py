@@ -32,7 +32,8 @@ def device_findings(specs: Sequence[DeviceSpec], devices: Sequence[FoundDevice])
             found.append(_of_all(spec, devices, is_only_setting=has_auto and bool(spec.options)))
     autos = {spec.text for spec in specs if spec.path is None and spec.kind is None and spec.pattern is None}
     if any(each.verdict is Severity.GOOD for each in found):
-        # The miner has at least one device. If auto finds none, this is no problem: one may be plugged in later.
+        # At least one other specification has a device that is ready, so the miner can mine. That ``auto`` finds no
+        # device is then no problem: one may be plugged in later.
         found = [
             replace(each, verdict=Severity.NOTE)
             if each.subject in autos and each.text.startswith(_NONE_RECOGNISED)
@@ -60,8 +61,9 @@ def _of_pattern(spec: DeviceSpec, pattern: str, devices: Sequence[FoundDevice]) 
 def _of_all(spec: DeviceSpec, devices: Sequence[FoundDevice], *, is_only_setting: bool) -> Finding:
     """Return one finding for all devices that a specification without a path or pattern selects.
 
-    ``is_only_setting`` says that the specification only sets options for devices of its kind, because ``auto`` is
-    given, too. If there is no such device, the finding is then a note, because the miner uses devices of other kinds.
+    ``is_only_setting`` is true if ``--device auto`` is given, too, so that the specification only sets options for
+    devices of its kind. If no device of this kind is plugged in, the finding is then a note: ``auto`` may select
+    devices of other kinds.
     """
     fitting = [device for device in devices if spec.selects(device)]
     if not fitting:

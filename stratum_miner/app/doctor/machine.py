@@ -101,7 +101,8 @@ async def check_limits() -> Sequence[Finding]:
 def descriptor_finding(soft: int) -> Finding:
     """Return the finding for ``soft``, the soft limit of open files of this process; -1 means unlimited.
 
-    Every command first raises its soft limit to the hard limit, so only the hard limit may need to be raised.
+    Every command first raises its soft limit to the hard limit. So if the limit is too low, the user must raise the
+    hard limit.
     """
     text = "an unlimited number of open files" if soft < 0 else f"{soft} open files"
     enough = soft < 0 or soft >= DESCRIPTORS

@@ -36,8 +36,8 @@ class Process:
 
 
 def holder_of_port(address: str) -> Process | None:
-    """Return the program that keeps this process from listening at ``address`` (an IP address and a port), because it
-    listens there already. Return None if no program is found."""
+    """Return the program that already listens at ``address`` (an IP address and a port), so that this process cannot
+    listen there. Return None if no program is found."""
     host, _, port = address.rpartition(":")
     with suppress(psutil.Error, OSError, ValueError):
         wanted = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))

@@ -19,7 +19,8 @@ KERNELS = frozenset(
 )
 """Values of ``algo`` of bfgminer, which are kernels for the CPU: bfgminer calls them algorithms."""
 _GPU_KERNELS = frozenset({"poclbm", "phatk", "diakgcn", "diablo", "diablominer", "auto"})
-"""Kernels for GPUs that compute SHA-256d. sgminer names other algorithms in the same key."""
+"""Values of the key ``kernel`` that name a SHA-256d kernel for GPUs. In files of sgminer, this key may
+name another algorithm."""
 _PROXY_PREFIX = re.compile(r"(?i)(?:https?|http0|socks[45][ah]?):")
 
 

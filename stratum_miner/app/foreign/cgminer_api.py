@@ -82,8 +82,9 @@ def _switch_on(conversion: Conversion, given: dict[str, Any]) -> None:
 
 
 def _allowed(conversion: Conversion, allow: Any, groups: str) -> str:
-    """Set and return the rules of access up to the first that cannot be converted. The others are lost, because the
-    first rule that fits a client counts: without one rule, a later one could allow more."""
+    """Set and return the rules of access that come before the first rule that cannot be converted. This rule and all
+    later ones are lost. The first rule that fits a client decides, so if only one rule were left out, a later rule
+    could allow the client more."""
     kept: list[str] = []
     try:
         entries = values.text(allow).split(",")

@@ -1,7 +1,8 @@
 """Converts the devices of cgminer and bfgminer, and their clocks, to ``device`` of stratum-miner.
 
-Both programs mine with every USB device that they recognise, and never with the CPU unless it is asked for. So does the
-new configuration: its devices are ``auto`` unless the file names some.
+Both programs mine with every USB device that they recognise, and with the CPU only if the file asks for it. The
+configuration that results from the conversion does the same: its ``device`` is ``auto`` unless the file names
+devices.
 """
 
 import re
@@ -42,8 +43,7 @@ _FREQUENCIES = {
     "gekko-compaca1-freq": ("compac-a1", (300,)),
     "anu-freq": ("antminer-u1", (250,)),
 }
-"""Maps each of cgminer's keys for the clock (MHz) of one kind of device to this kind and to the values that cgminer
-uses as defaults."""
+"""Maps cgminer's keys that set the clock of one kind of device to this kind and to cgminer's default clocks in MHz."""
 _DETECTIONS = {
     "gekko-compac-detect": "compac",
     "gekko-2pac-detect": "2pac",
@@ -52,11 +52,12 @@ _DETECTIONS = {
     "gekko-compacf-detect": "compac-f",
     "gekko-compaca1-detect": "compac-a1",
 }
-"""Maps each of cgminer's keys that limit mining to one kind of device to this kind."""
+"""Maps cgminer's keys that limit mining to one kind of device to this kind."""
 
 
 class _Devices:
-    """The devices found so far. ``settings`` has the settings of each by its kind and path, such as ``compac:auto``."""
+    """The devices that the file has named so far. ``settings`` has the settings of each device by its *head*: the
+    beginning of a value of ``device``, such as ``compac:/dev/ttyUSB0``, ``compac:auto`` or a path alone."""
 
     def __init__(self) -> None:
         self.settings: dict[str, dict[str, str]] = {}
@@ -64,7 +65,8 @@ class _Devices:
         self.cpu = False
 
     def add(self, head: str) -> None:
-        """Add a device or a kind of devices. Raises InvalidValue if it is not one that stratum-miner knows."""
+        """Add a device or a kind of devices, named by its head. Raises InvalidValue if stratum-miner does not know the
+        device or kind."""
         _check(head)
         self.settings.setdefault(head, {})
 
@@ -81,7 +83,8 @@ class _Devices:
         return f"{kind}:{path}"
 
     def set(self, head: str, key: str, value: str) -> None:
-        """Set one setting of a device. Raises InvalidValue if the device does not have it, or not with this value."""
+        """Set one setting of a device. Raises InvalidValue if the device has no such setting, or if the setting cannot
+        have this value."""
         changed = {**self.settings.get(head, {}), key: value}
         _check(_joined(head, changed))
         self.settings[head] = changed
@@ -274,7 +277,8 @@ def _check(spec: str) -> None:
 
 
 def _items(conversion: Conversion, key: str) -> Iterator[tuple[str, Any]]:
-    """Yield the values of a key that may have one value or a list of them, each with its path."""
+    """Yield each value of a key that may have one value or a list of values. Before each value stands its path in the
+    file, such as ``scan[0]``."""
     value = conversion.take(key)
     if isinstance(value, list):
         yield from ((f"{key}[{index}]", item) for index, item in enumerate(value))

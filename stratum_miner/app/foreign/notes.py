@@ -12,7 +12,7 @@ from stratum_miner.foreign_text import sanitize
 from stratum_miner.secret_words import HIDDEN
 
 MAX_SHOWN = 64
-"""Number of characters that are shown of a value of the converted file."""
+"""Maximum length in characters of a shown value of the converted file. A longer value is cut."""
 _SECRET_KEYS = re.compile(r"pass|secret|token|wifip|(?<!pub)key|monitor|cmd-|cert$", re.IGNORECASE)
 """Matches keys whose values may be secret: passwords, keys, and commands, which may contain passwords."""
 _USERINFO = re.compile(r"(\A|(?<=://)|(?<=\|))[^/\s|@]*:[^/\s|@]*@")

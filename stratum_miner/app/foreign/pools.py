@@ -15,8 +15,8 @@ from stratum_miner.foreign_text import sanitize
 
 SettingPairs: TypeAlias = Iterator[tuple[str, Any]]
 ConvertKey: TypeAlias = Callable[[str, Any], SettingPairs]
-"""Converts one key of another program's pool and its value. Yields the settings of stratum-miner's pool that replace
-them. Raises NothingToDo, InvalidValue or Unsafe."""
+"""Converts one key of a pool in another program's file. The arguments are the key and its value. Yields the settings of
+stratum-miner's pool that replace the key. Raises NothingToDo, InvalidValue or Unsafe."""
 
 
 class NothingToDo(Exception):  # noqa: N818  not an error of the program

@@ -49,8 +49,8 @@ in a file, the first counts."""
 
 
 _ADDRESSES = frozenset({"pools", "url", "quota", "stratumURL", "stratumurl", "poolString", "PoolUrl"})
-"""Keys that contain addresses of pools. A file in which only one key is recognised is accepted if it is one of
-these."""
+"""Keys that contain addresses of pools. If only one key of a file is recognised, the file is accepted only if this key
+is one of these."""
 _ADDRESSES_OF: Mapping[str, frozenset[str]] = {
     "cgminer, cpuminer or xmrig": frozenset({"url", "quota", "pools.url", "pools.quota"}),
     "AxeOS": frozenset({"stratumURL", "stratumurl", "pools.stratumURL"}),

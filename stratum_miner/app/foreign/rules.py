@@ -18,8 +18,8 @@ ConvertValue: TypeAlias = Callable[[Any], Any]
 class To:
     """The key becomes the option ``key``. If ``convert`` returns None, the option keeps its default.
 
-    ``defaults`` are the values that have the same effect as the default of the other program. If this version of
-    stratum-miner has no option ``key``, nothing is lost by leaving out a key with one of these values.
+    ``defaults`` are the values with which the other program does the same as without the key. If this version of
+    stratum-miner has no option ``key``, a key with one of these values is left out, and nothing is lost.
     """
 
     key: str

@@ -40,10 +40,10 @@ _COMPRESSED = {
 }
 """The program that compressed a file, by the bytes with which the file begins."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-"""Matches a byte that no text file contains in UTF-8 or Latin-1."""
+"""Matches a byte that no text file in UTF-8 or Latin-1 contains."""
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\Z)|//[^\n]*|#[^\n]*|/\*.*?(?:\*/|\Z)|[\[\]{},:]', re.DOTALL)
-"""Matches a string, a comment or a sign of structure. A string or comment without an end matches up to the end of the
-text, so that a search takes linear time."""
+"""Matches a string, a comment, or one of the characters ``[]{},:`` outside these. A string or comment without an end
+matches up to the end of the text, so that a search takes linear time."""
 
 
 @dataclass(frozen=True, slots=True)

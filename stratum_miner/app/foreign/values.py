@@ -166,7 +166,8 @@ def pool_url(spelled: str, *, http_is_stratum: bool, tls: bool = False) -> Itera
 
 
 def fingerprint(value: Any) -> str:
-    """Return the SHA-256 fingerprint of a certificate as 64 hex digits. Raises Unsafe if the value is none."""
+    """Return the SHA-256 fingerprint of a certificate as 64 hex digits. Raises Unsafe if the value is no such
+    fingerprint."""
     spelled = re.sub(r"(?i)^sha-?256(?: fingerprint)?[=:]|[:\s]", "", _of_protection(value)).lower()
     if not re.fullmatch(r"[0-9a-f]{64}", spelled):
         raise Unsafe("expected the SHA-256 fingerprint of a certificate, 64 hex digits")

@@ -130,8 +130,8 @@ def _check_fingerprint(conversion: Conversion, path: str, pool: dict[str, Any], 
 
 
 def _convert_algorithm(conversion: Conversion, pools: Any) -> None:
-    """If no pool and no key of the file names an algorithm or a coin, record that the pools may not be for Bitcoin:
-    xmrig then mines Monero."""
+    """Record that the pools are perhaps not for Bitcoin, if neither a pool nor the top level of the file names an
+    algorithm or a coin. With such a file, xmrig mines Monero."""
     if not conversion.result.pools or not isinstance(pools, list):
         return
     named = (
