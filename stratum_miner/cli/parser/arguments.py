@@ -300,5 +300,6 @@ def _is_one_dash(word: str) -> bool:
 
 
 def _shown(word: str) -> str:
-    """Return a word as an error quotes it: without the password, if the word is a URL that contains one."""
+    """Return a word as an error quotes it: only what follows the last ``@``, because a URL may have a password before
+    it."""
     return repr(word.rpartition("@")[2])
