@@ -11,15 +11,15 @@ import re
 from typing import Any
 
 SHOWN_CHARACTERS = 200
-"""Number of characters that are kept of a foreign text. Some pools send error texts of 2 kB, such as Python tracebacks
+"""Foreign text is cut after this many characters. Some pools send error texts of 2 kB, such as Python tracebacks
 (docs/reference/stratum.md#long-error-texts)."""
 SENTENCE_CHARACTERS = 500
 """Largest number of characters of a message that quotes foreign text, and of each field of a log line. The rest is cut
 off."""
 SHOWN_ITEMS = 20
-"""Number of entries that ``sanitize_value`` keeps of a list or an object."""
+"""``sanitize_value`` keeps at most this many entries of a list or an object."""
 SHOWN_LINES = 500
-"""Number of lines that are kept of a text with several lines, such as a traceback."""
+"""``sanitize_lines`` keeps at most this many lines of a text, such as a traceback."""
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]")

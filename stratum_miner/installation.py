@@ -62,7 +62,7 @@ class Environment:
     prefix: Path
     """Root directory of the environment."""
     python: str
-    """Path of its interpreter."""
+    """Path of the Python interpreter of the environment."""
     has_pip: bool
     is_managed: bool
     """Whether the operating system manages this environment, so that pip must not change it."""

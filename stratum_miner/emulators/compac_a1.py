@@ -1,8 +1,8 @@
 """Emulates a GekkoScience Compac A1. Its USB bridge has two ports: the first leads to a BM1362 chip, the second to a
 regulator and sensors (docs/reference/asic.md#compac-a1).
 
-A request on the second port consists of a letter and a byte. The answer is one byte. Only the request for the measured
-values is answered with one byte for each value.
+A request on the second port consists of a letter and a byte. The answer to the request for the measured values has one
+byte for each value. Every other answer is a single byte.
 """
 
 from math import inf
@@ -19,8 +19,8 @@ TELEMETRY: Final = "telemetry"
 VERSION: Final = 0x31
 PRESENT: Final = 0b1001_1111
 """Bit mask that tells the host what the device measures: input voltage and current, output voltage and current, and one
-temperature. The highest bit says which of two ranges a byte with a measured current covers; here, it is the larger
-range."""
+temperature. A measured current is one byte, which can cover either of two ranges. The highest bit of the mask is set:
+the byte covers the larger range."""
 INPUT_VOLTS: Final = 5.0
 BROWN_OUT_VOLTS: Final = 3.9
 USUAL_VOLTS: Final = 0.3

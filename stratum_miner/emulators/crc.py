@@ -1,5 +1,5 @@
-"""Computes the two checksums of mining devices, for the emulators. The drivers have code of their own for this. So a
-test of a driver against an emulator shows a mistake on either side.
+"""Computes the two checksums of mining devices, for the emulators. The drivers compute them with code of their
+own, so a test of a driver against an emulator shows a mistake in either code.
 
 Both checksums take the most significant bit of each byte first, without reflection and without a final XOR.
 """

@@ -140,8 +140,7 @@ class FullHeaderDevice(ChainDevice):
         return max(1, min(most, round(chip.registers.get(HASH_COUNT, 0) * self.mhz(chip) * NONCES_PER_TICK_AND_MHZ)))
 
     def first_of_slice(self, chip: Chip) -> int:
-        """Return where each core of a chip begins: the number of nonces between the core's lowest nonce and the first
-        one that it tries."""
+        """Return the first nonce that each core of a chip tries, minus the lowest nonce of this core."""
         if self.addressed_nonces:
             return chip.address >> 1 << 18 if len(self.chain) > 1 else 0
         offset = chip.registers.get(NONCE_OFFSET, 0)
@@ -167,8 +166,8 @@ class FullHeaderDevice(ChainDevice):
                     yield NonceRange(load, first, min(size, (core + 1 << CORE_BITS) - first), tag=rolled)
 
     def report(self, engine: int, hit: SweepHit) -> None:
-        """Send a nonce reply: the nonce, the byte of ``excess_byte``, the byte of ``result_byte``, and the version
-        bits."""
+        """Send a nonce reply: the nonce, the byte that ``excess_byte`` returns, the byte that ``result_byte`` returns,
+        and the version bits."""
         chip, _ = self.engine_shares[engine]
         self._report(chip, hit.nonce.to_bytes(4, "big"), hit.tag, hit.at)
 

@@ -118,7 +118,8 @@ class EmulatedTps546:
         self.update_output()
 
     def update_output(self) -> None:
-        """Set the output voltage that the host chose. If the input voltage is too low, switch the output off."""
+        """If the input voltage is too low, switch the output off. Then set the core voltage: 0 while the output is off,
+        otherwise the voltage that the host chose, but at most VOUT_MAX."""
         if self._supply.input_volts < self.UNDERVOLTAGE:
             self._supply.input_failed = True
             self._on = False

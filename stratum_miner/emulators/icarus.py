@@ -118,7 +118,7 @@ class IcarusDevice(EmulatedDevice):
             self.deadline = min(self.deadline, hit.at)
 
     def tick(self, now: float) -> None:
-        """Stop all engines because a nonce was found. They count as stopped at the time of this nonce, ``deadline``,
+        """Stop all engines because a nonce was found. They count as stopped at ``deadline``, the time of this nonce,
         even if this method is called later."""
         del now
         stopped, self.deadline = self.deadline, inf

@@ -26,7 +26,7 @@ class DeviceKind:
     """Hash rate of the real product in H/s at its usual clock."""
     usb: UsbTexts
     chips: int = 1
-    """Number of chips, or of engines, of the product as it is sold."""
+    """Number of chips of the product as it is sold; for an Icarus, the number of engines."""
     chip_counts: tuple[int, ...] = (1,)
     """The numbers of chips that an emulated device of this kind may have."""
 

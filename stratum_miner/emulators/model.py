@@ -211,8 +211,7 @@ class EmulatedDevice(ABC):
         heapq.heappush(self._answers, _Answer(at, self._order, self.work_port, nonce, encode, chip))
 
     def drop_nonces(self, after: float) -> None:
-        """Drop the nonces that would have been found later than the time ``after``, because the search for them ended
-        then."""
+        """Drop the nonces that would have been found later than the time ``after``, at which the search ended."""
         self._answers = [answer for answer in self._answers if answer.at <= after or answer.encode is None]
         heapq.heapify(self._answers)
 

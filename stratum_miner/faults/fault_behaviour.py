@@ -52,7 +52,7 @@ class FaultState:
     """The state that a fault keeps for one connection."""
 
     value: Any
-    """The parameter of the fault."""
+    """The value of the fault's parameter; None if the fault takes no parameter."""
     rng: Random
     """Source of the random choices of the fault."""
     seen: Counter[str] = field(default_factory=Counter)

@@ -107,8 +107,11 @@ class FaultFilter:
         return len(self._state.held or b"") + self._methods.held
 
     def notes(self) -> Sequence[FilterNote]:
-        """Return the names of the applied faults for the record of the connection: one ``FilterNote``, with the name of
-        the fault and the line, for each line to which the fault was applied since the last call."""
+        """Return what the record of the connection should say about the fault since the last call.
+
+        There is one ``FilterNote`` for each line to which the fault was applied. It contains the fault as text, and
+        the line.
+        """
         notes, self._notes = self._notes, []
         return notes
 

@@ -36,8 +36,8 @@ from stratum_miner.work.unit import NONCE_SPACE
 PATIENCE = 10.0
 """Seconds to wait for a reply."""
 MOST_SECONDS = 60.0
-"""Finding one share should take at most this many seconds on average. The miner still searches if it is expected to
-take up to TOO_LONG_FACTOR times as long, because the measured hash rate may be too low."""
+"""Finding one share should take at most this many seconds on average. The miner also searches if the expected
+time is up to TOO_LONG_FACTOR times as long, because the measured hash rate may be too low."""
 SLICE_SECONDS = 0.1
 RECEIVE_SIZE = 64 << 10
 USER_AGENT = "stratum_miner-misbehave/1"

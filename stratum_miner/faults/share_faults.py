@@ -193,7 +193,7 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
             "names a worker that is not authorized",
             frozenset({ErrorReason.UNAUTHORIZED, ErrorReason.OTHER}),
             _unauthorised_worker,
-            tolerable=True,  # public-pool and NOMP accept it and credit the authorized worker
+            tolerable=True,  # public-pool and NOMP accept the share and credit the authorized worker
         ),
     )
 }

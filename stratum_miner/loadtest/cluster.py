@@ -251,8 +251,7 @@ def run_shard(run: str, index: int, plan: LoadPlan) -> bytes:
     """In a Dask worker, execute shard number ``index`` of the run ``run``, and return the last figures of the shard.
 
     The function reports that the worker is ready, waits for the common start of all workers, and sends figures during
-    the run. Raises
-    LoadError if this shard was started before.
+    the run. Raises LoadError if this shard was started before.
     """
     distributed = _distributed()
     begun = distributed.Event(f"{run}-begun-{index}")

@@ -240,7 +240,8 @@ class LoadGenerator:
 
     def _tick_lag(self, due: float) -> None:
         """Record the loop lag: how late the loop handles the event LAG_TICK that was due at ``due``. Such an event is
-        due every 10 ms. If the loop is so late that the next ones are due, too, record the lag of each."""
+        due every 10 ms. If the loop is so late that later LAG_TICK events are due, too, record the lag of each of
+        them."""
         now, metrics = self._clock(), self.metrics
         metrics.rows[-1].lag = max(metrics.rows[-1].lag, now - due)
         while due <= now:

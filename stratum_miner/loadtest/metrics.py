@@ -19,10 +19,10 @@ from stratum_miner.loadtest.histogram import Histogram
 PHASES = ("connect", "subscribe", "authorize", "first_job", "submit", "notify")
 """Names of the phases whose latencies are measured, in the order in which a connection reaches them.
 
-The latency of ``connect`` and ``first_job`` begins when the connection was due, that of ``subscribe`` and ``authorize``
-when the request was sent, and that of ``submit`` when the share was due. The latency of ``notify`` is measured for
-each miner except the first that received a job: it is the time from the arrival of the job at the first miner to its
-arrival at the other miner.
+The latencies of ``connect`` and ``first_job`` are measured from the time at which the connection was due, those of
+``subscribe`` and ``authorize`` from the time at which the request was sent, and that of ``submit`` from the time at
+which the share was due. The latency of ``notify`` is measured for each miner except the first that received a job: it
+is the time from the arrival of the job at the first miner to its arrival at the other miner.
 """
 UNRELIABLE_FROM = 0.5
 """A measured latency is unreliable if its overhead (the part that the load generator itself may have caused) exceeds
@@ -151,8 +151,8 @@ class Metrics:
         self.late = 0
         """Number of shares that the load generator had not found yet at the time at which they were due to be sent."""
         self.doubt = ""
-        """Warning that this computer may be too slow to find all shares in time, with the required and the measured
-        hash rate; empty if it is fast enough."""
+        """A warning that this computer may be too slow to find all shares in time. It contains the required and the
+        measured hash rate. Empty if the computer is fast enough."""
         self.notifies: OrderedDict[str, Spread] = OrderedDict()
         """The times at which the most recent jobs arrived, by job id."""
         self.row_seconds = max(1.0, duration / MAX_ROWS)
@@ -189,7 +189,7 @@ class Metrics:
 
     def row_at(self, elapsed: float) -> Row:
         """Return the row of the time line that contains the time ``elapsed``, in seconds since the start. The time must
-        not be before the last row. If rows up to this time do not exist yet, they are added."""
+        not be before the beginning of the last row. If rows up to this time do not exist yet, they are added."""
         index = int(elapsed / self.row_seconds)
         while len(self.rows) <= index:
             self.rows.append(Row())

@@ -45,7 +45,8 @@ class LoadPlan:
     miners: int
     """Number of simulated miners, each with a connection and a worker name of its own."""
     duration: float = 60.0
-    """Seconds from the first connection to the last share. Up to 3 s more pass for the replies to open shares."""
+    """Seconds from the first connection to the last share. After that, the run waits up to 3 s for missing answers to
+    shares."""
     ramp: float = 10.0
     """Seconds over which the miners connect, evenly spaced. With 0, all connect at once."""
     share_rate: float = 0.1

@@ -112,8 +112,8 @@ class PollReadiness(Readiness):
         return self._poll.poll(0)[:most]
 
     def sleep(self, seconds: float) -> None:
-        """Wait until a socket is ready, but not longer than ``seconds``, rounded down to a millisecond. The caller
-        spends the rest of the time in further calls of ``poll``."""
+        """Wait until a socket is ready, but not longer than ``seconds``, rounded down to whole milliseconds. During the
+        remaining part of a millisecond, the caller calls ``poll`` and ``sleep`` repeatedly."""
         self._poll.poll(int(seconds * 1000))
 
     def close(self) -> None:

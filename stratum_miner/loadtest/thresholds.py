@@ -23,8 +23,9 @@ _UNITS: Mapping[str, Mapping[str, float]] = (
     | {name: {} for name in ("mining", "shares_per_second", "lost", "unanswered", "errors", "bad_accepted", "marked")}
     | {"refused": _PER_CENT}
 )
-"""For each figure that can have a limit: the units in which users may write the limit, with their factors. A limit
-without a unit is in the base unit of the figure: milliseconds, bytes, a count or a fraction."""
+"""For each figure that can have a limit: the units in which users may write the limit, each with the factor that
+converts it to the base unit of the figure. A limit without a unit is in the base unit: milliseconds, bytes, a count or
+a fraction."""
 _LIMIT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9.eE+-]+?)\s*([a-zA-Zµ%]*)\s*")
 
 
@@ -59,8 +60,8 @@ class Threshold:
         return cls(text.strip(), figure, operator, spec.number(number, f"--fail-if {figure}") * factor)
 
     def failure(self, figures: Mapping[str, float | None]) -> str | None:
-        """Return why the run fails because of this limit, or None if it does not fail. The run also fails if it has no
-        value for the figure."""
+        """Return why this limit makes the run fail, or None if it does not. A limit also makes the run fail if the run
+        has no value for the figure."""
         value = figures.get(self.figure)
         if value is None:
             return f"{self.text}: the run has no sample of this figure"

@@ -431,7 +431,8 @@ def _rebuilt(record: SubmittedShare) -> Recovered | None:
     except (msgspec.ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, struct.error):
         return None
     if not (whole and share.is_block and isinstance(job.body, CoinbaseBody)):
-        # either not a valid block, or from a pool that sent no coinbase; the session of such a pool cannot be resumed
+        # The record is not that of a valid block, or its pool sent no coinbase. Such a pool's session cannot be
+        # resumed.
         return None
     resumable = Resumable(record.session_id, job.body.extranonce1, job.body.extranonce2_size)
     return Recovered(record.id, record.pool, resumable, share)

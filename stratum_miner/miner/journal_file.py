@@ -222,7 +222,7 @@ def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
             raise JournalError(path, "expected a file, got a pipe or a socket" if is_pipe else error.strerror) from None
         status = os.fstat(file)
         os.set_blocking(file, True)
-        if stat.S_ISCHR(status.st_mode):  # such as /dev/null; several miners may write to it
+        if stat.S_ISCHR(status.st_mode):  # a device such as /dev/null: several miners may write to it
             return file, False
         try:
             if not stat.S_ISREG(status.st_mode):

@@ -94,7 +94,7 @@ class ResolvedShare(msgspec.Struct, tag="settled", tag_field="event", kw_only=Tr
 
 
 class Totals(msgspec.Struct, tag="totals", tag_field="event", kw_only=True, frozen=True):
-    """The totals of the files before this one."""
+    """The totals of all older files of the journal."""
 
     time: float
     accepted: Count
@@ -188,8 +188,8 @@ class Reading:
     closed: bool = False
     """Whether the last record ends its run, so that the run did not crash."""
     continued: bool = False
-    """Whether the file has no record, so that ``account`` and ``headers`` are those of ``FILE.1``, the next older file
-    of the share journal."""
+    """Whether ``account`` and ``headers`` also contain the records of ``FILE.1``, the next older file of the share
+    journal, because this file is empty or its first line is damaged."""
     headers: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=MAX_HEADERS))
     """For each of the newest shares, the Unix time at which it was found and its header in hex."""
 
@@ -223,7 +223,7 @@ def read(path: Path) -> Reading:
     """Read a share journal. Raises JournalError if the file cannot be opened.
 
     If the file is empty or its first line is damaged, it may have been rotated just before a crash or power failure.
-    Its account then continues that of the older file ``path``.1.
+    The returned account and headers then continue those of the older file ``path``.1.
     """
     return _read(path, 0)
 
