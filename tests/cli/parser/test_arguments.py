@@ -154,7 +154,7 @@ def test_no_mistake_becomes_a_value_of_another_option() -> None:
     ("words", "answer"),
     [
         (("pool",), "--address is needed: payout address of the blocks"),
-        (("completion",), "SHELL is needed: shell to print the script for"),
+        (("completion",), "SHELL is needed: shell to print the script for (bash, zsh or fish)"),
         (("completion", "tcsh"), "SHELL: expected bash, zsh or fish, got 'tcsh'"),
         (
             ("mine", "--strategy", "Quota"),
