@@ -110,7 +110,8 @@ def _base58_decode(address: str) -> bytes:
         digit = _BASE58.find(character)
         if digit < 0:
             raise AddressError(
-                f"address {address!r}: {character!r} is not a base58 character, and no known bech32 prefix comes first"
+                f"address {address!r}: {character!r} is not a base58 character, and the address begins with no known "
+                "bech32 prefix"
             )
         number = number * 58 + digit
     zeros = len(address) - len(address.lstrip("1"))

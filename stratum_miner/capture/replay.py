@@ -190,9 +190,8 @@ class Replay:
     def disconnected(self) -> None:
         """Tell the replay that the live peer has ended the connection.
 
-        This end counts as a difference in two cases: if the replayed side, not the peer, ended the recorded connection,
-        or if the replay has not yet sent a line that was recorded more than GRACE seconds before the end of the
-        recorded connection.
+        It counts as a difference in two cases. In the recording, the other side ended the connection. Or the replay has
+        a line still to send that was recorded more than GRACE seconds before the recorded connection ended.
         """
         if self.done:
             return

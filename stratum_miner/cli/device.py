@@ -25,7 +25,7 @@ from stratum_miner.backends.asic.transport import PortOpener
 app = cyclopts.App(name="device", help="Set, reset or identify one device that is not mining.")
 
 Which: TypeAlias = Annotated[
-    str, Parameter(help="Device, as in mine --device: PATH or KIND:PATH. The command devices lists the devices.")
+    str, Parameter(help="Device, as in mine --device: PATH or KIND:PATH. 'stratum-miner devices' lists the devices.")
 ]
 DeviceAction: TypeAlias = Callable[[Driver, Board, PortOpener], Awaitable[str]]
 

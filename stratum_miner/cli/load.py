@@ -236,8 +236,8 @@ def load(
         list[Path] | None,
         _text(
             "--compare",
-            "File with the --json output of an earlier run, to compare with this run. Two such files without a URL are "
-            "compared with each other. Repeatable.",
+            "File with the --json output of an earlier run, to compare with this run. To compare "
+            "the files of two earlier runs, give both, and no URL. Repeatable.",
             "Output",
         ),
     ] = None,

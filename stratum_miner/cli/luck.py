@@ -77,8 +77,8 @@ def luck(
 ) -> int:
     """Calculate how likely good or bad luck is.
 
-    Give --found for a number of shares or blocks that you found, --blocks and --times for the luck of a pool, and
-    --hash-rate for your best share.
+    There are three questions. With --found, how likely are so many shares or blocks? With --blocks and --times, how
+    likely is so long a wait of a pool? With --hash-rate, which best share may you expect?
     """
     answer: dict[str, Any] = {}
     lines: list[str] = []

@@ -188,7 +188,7 @@ def profit(
         _text(
             "--growth-band",
             "Percentage points by which the growth may lie above or below --difficulty-growth. The chart of the cash "
-            "flow shows both ends, too. "
+            "flow shows what lies between as a band. "
             f"[default: {DEFAULT_BAND:.0%}]",
             "Chain",
         ),

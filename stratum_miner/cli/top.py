@@ -72,7 +72,7 @@ def top(
 ) -> int:
     """Show the status of running miners until you press q or Ctrl-C.
 
-    Exit code 1: no miner answered. Only with --once, or if the output is not a terminal.
+    Exit code 1: with --once, or if the output is not a terminal, no miner answered.
     """
     token = secrets.from_environment(VARIABLE) if token_file is None else secrets.read_secret_file(
         token_file, "--token-file"

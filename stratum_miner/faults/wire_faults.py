@@ -1,8 +1,8 @@
 """Faults in the lines that a miner sends, by name: lines in unusual pieces, and lines that are not requests.
 
 The functions do no input and output: they take lines and a source of random numbers, and return the pieces to send. To
-add a fault, add a function, and a row to the table. The module also defines how slowly a slow reader reads, for
-``conduct`` and the load test.
+add a fault, add a function, and a row to the table. The module also defines how slowly a miner
+with the fault of slow reading reads.
 """
 
 from collections.abc import Callable, Mapping, Sequence

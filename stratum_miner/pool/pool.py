@@ -192,7 +192,7 @@ class Pool:
     def port(self) -> int:
         """The TCP port of the first listener. Raises RuntimeError if there is no TCP listener, or none yet."""
         if not self._miners.ports:
-            raise RuntimeError("Pool.port: expected a TCP listener, got none. Read it while the pool serves")
+            raise RuntimeError("Pool.port: expected a TCP listener, got none. Read the port while the pool serves")
         return self._miners.ports[0]
 
     @property

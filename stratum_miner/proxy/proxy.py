@@ -168,7 +168,7 @@ class Proxy:
     def port(self) -> int:
         """The TCP port of the first listener. Raises RuntimeError if there is no TCP listener, or none yet."""
         if not self._miners.ports:
-            raise RuntimeError("Proxy.port: expected a TCP listener, got none. Read it while the proxy serves")
+            raise RuntimeError("Proxy.port: expected a TCP listener, got none. Read the port while the proxy serves")
         return self._miners.ports[0]
 
     def snapshot(self) -> ProxySnapshot:

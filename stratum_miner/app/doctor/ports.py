@@ -70,7 +70,7 @@ def command_of(arguments: Sequence[str]) -> str | None:
     """
     words = list(arguments)
     if len(words) == 1:
-        words = words[0].split()  # to hide a password, the process has replaced its arguments by one text
+        words = words[0].split()  # a stratum-miner that hides a password replaces its arguments by one text
     if not words:
         return None
     first = PurePath(words.pop(0)).name

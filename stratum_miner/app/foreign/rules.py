@@ -1,4 +1,4 @@
-"""The rules for single keys: what becomes of a key, whatever else the file contains."""
+"""Rules that convert one key of another miner's configuration file, without regard to the other keys of the file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

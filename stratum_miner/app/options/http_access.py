@@ -20,7 +20,7 @@ HttpNetwork: TypeAlias = Annotated[
     bool,
     Parameter(
         name="--http-network",
-        help="Allow an --http address that other computers can reach. Reading data then requires the API token, too.",
+        help="Allow an --http address that other computers can reach. Then even reading data requires the API token.",
         group="Watching",
         show_default=False,
     ),

@@ -252,7 +252,7 @@ class MineOptions(PoolOptions):
         Parameter(
             name="--axeos-control",
             help="Used with --axeos-api: network, such as 192.168.1.0/24, whose computers may pause, resume and "
-            "restart over --axeos-api without the API token. Repeatable.",
+            "restart mining over --axeos-api without the API token. Repeatable.",
             group="Watching",
         ),
     ] = None

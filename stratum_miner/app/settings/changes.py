@@ -46,8 +46,8 @@ class SettingChange:
 def changes(before: MineSettings, after: MineSettings, *, follows_strategy: bool = True) -> list[SettingChange]:
     """Return all differences between two configurations.
 
-    ``follows_strategy`` is false if every backend mines on one fixed pool. A change to the pools between which the
-    strategy chooses then needs a restart.
+    ``follows_strategy`` is false if the strategy chooses no pool, because each backend is bound to a pool of its own.
+    In that case, a change to the pools of the strategy needs a restart.
     """
     return [
         *_of_options(before, after),

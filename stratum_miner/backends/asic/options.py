@@ -104,7 +104,7 @@ def _known(owner: str, options: Mapping[str, str]) -> dict[str, str]:
         if name in _OTHER_NAMES:
             known = _OTHER_NAMES[name]
             unit = _UNITS[known]
-            raise BackendOptionError(f"{spelling}: unknown option: the option here is {known}, in {unit}")
+            raise BackendOptionError(f"{spelling}: unknown option: give {known} in {unit} instead")
         if name in given:
             raise BackendOptionError(f"{spelling}: expected once, got {given[name]!r} and {text!r}")
         given[name] = text

@@ -70,7 +70,7 @@ class Scenario:
 
     name: str
     operation: Operation
-    """The operation of all machines together. Its price of a bitcoin is 0 if ``price`` is None."""
+    """The figures of all machines together. If ``price`` is None, its field for the price of a bitcoin is 0."""
     machines: tuple[Machine, ...]
     price: Decimal | None
     currency: str

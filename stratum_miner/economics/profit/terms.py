@@ -27,8 +27,8 @@ MAX_FEES = Decimal(21_000_000)
 MAX_SUBSIDY = Decimal(50)
 """Maximum subsidy of a block in bitcoin: that of the first blocks."""
 MIN_YEARS, MAX_YEARS = Decimal("0.01"), Decimal(30)
-"""Minimum and maximum number of years. The minimum is 3.65 days, because the charts of the profit report need at least
-three days."""
+"""Minimum and maximum number of years for which profit is calculated. The minimum is 3.65 days, because the charts of
+the profit report need at least three days."""
 ONE = Decimal(1)
 _PARTS = re.compile(rf"([^0-9+\-.,]*)({written_numbers.NUMBER})([^0-9]*)")
 """What stands before a number, the number, and what stands after it."""

@@ -81,8 +81,8 @@ def test_the_folder_of_a_pattern_must_exist() -> None:
         ("1:4", "got '1:4', which is a device in the notation of cgminer"),
         ("BAS:2", "got 'BAS:2', which is a device in the notation of cgminer"),
         ("GSF:*", "in the notation of cgminer"),
-        ("compac:/tmp/x,clock=200", "clock: unknown option: the option here is frequency, in MHz"),
-        ("auto,core-voltage=1150", "core-voltage: unknown option: the option here is voltage, in V"),
+        ("compac:/tmp/x,clock=200", "clock: unknown option: give frequency in MHz instead"),
+        ("auto,core-voltage=1150", "core-voltage: unknown option: give voltage in V instead"),
     ],
 )
 def test_a_typo_is_one_line_with_the_nearest_spelling(text: str, words: str) -> None:

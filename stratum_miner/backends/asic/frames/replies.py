@@ -168,7 +168,7 @@ def _parse(frame: bytes) -> ChipReply:
 
 
 class Judgement(Enum):
-    """Whether received bytes, as many as a reply has, are a whole reply."""
+    """Whether a group of received bytes, which has the length of a reply, is a reply."""
 
     NO = "no"
     """The bytes cannot be a reply."""
