@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 T = TypeVar("T")
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"[0-9]{1,20}")
 LIKENESS = 0.6
 """Smallest similarity, from 0 to 1, at which a known name is suggested. The value is the default of difflib."""
 MOST_COMPARED = 8
@@ -54,7 +54,7 @@ def named(table: Mapping[str, T], name: str, what: str) -> T:
 
 def _is_slip(word: str, name: str) -> bool:
     """Return whether ``word`` can be a misspelt ``name``."""
-    if _NUMBER.findall(word) != _NUMBER.findall(name):
+    if [*map(int, _NUMBER.findall(word))] != [*map(int, _NUMBER.findall(name))]:
         return False
     allowed = len(word.strip("-")) // LETTERS_PER_SLIP
     return _slips(word, name) <= (allowed or int(len(word) != len(name)))

@@ -171,7 +171,7 @@ def test_a_transcript_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["127.0.0.1:1", "FRM-99"], 2, "no check is named 'FRM-99': did you mean FRM-"),
+        (["127.0.0.1:1", "FRM-99"], 2, "no check is named 'FRM-99'. --list shows all checks"),
         ([], 2, "expected the URL of a pool"),
         (["192.0.2.1:3333"], 2, "192.0.2.1 is not this computer: checks cost a pool work"),
         (

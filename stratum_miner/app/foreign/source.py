@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stratum_miner.app.config.problems import ConfigError, Problem
-from stratum_miner.foreign_text import sanitize
+from stratum_miner.foreign_text import is_plain, sanitize
 
 MAX_DEPTH = 32
 """Largest depth to which objects and arrays may be nested. The files of all programs need less than ten."""
@@ -130,7 +130,7 @@ def _what_is_wrong(error: json.JSONDecodeError) -> str:
         return f'a double quote ("), got {got}'
     if error.msg == "Extra data":
         return "one object, got more text after its end; convert each object by itself"
-    return f"{error.msg}, got {got!r}" if got.isprintable() and got else error.msg
+    return f"{error.msg}, got {got!r}" if got and is_plain(got) else error.msg
 
 
 def _refuse_constant(text: str) -> None:
