@@ -248,8 +248,9 @@ def _value(unit: WorkUnit, version: int, nonce: int) -> int:
 
 
 def _own_threads() -> set[threading.Thread]:
-    """Return the running threads, except the worker threads of trio, which trio keeps for a while and then ends."""
-    return {thread for thread in threading.enumerate() if not thread.name.startswith("Trio")}
+    """Return the running threads, except two sorts that other parts of the process start and end: the worker threads of
+    trio, and the timer with which the log of stratum-miner reports lines that were left out."""
+    return {thread for thread in threading.enumerate() if not thread.name.startswith(("Trio", "log-timer"))}
 
 
 def _require(condition: bool, rule: str) -> None:

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
 import trio
 
+from stratum_miner.app.process.line_limit import LineLimit
 from stratum_miner.backends.base import Backend, ChangeCallback, WorkSource
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.cpu.kernels import available_kernels
@@ -31,6 +33,14 @@ async def test_reference() -> None:
 
 async def test_simulated() -> None:
     await check_backend(lambda: SimulatedBackend(hash_rate=1e5, seed=1, devices=2))
+
+
+async def test_the_timer_of_the_log_is_no_thread_of_the_backend() -> None:
+    try:
+        await check_backend(LogsAStorm)
+    finally:
+        left_out = [limit.take() for limit in LogsAStorm.limits]
+        assert all(left_out)
 
 
 class _Filter(ReferenceBackend):
@@ -69,6 +79,18 @@ class InventsHits(_Filter):
 class LeaksAThread(ReferenceBackend):
     async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
         threading.Thread(target=threading.Event().wait, daemon=True, name="leak").start()
+        await super().run(source, found)
+
+
+class LogsAStorm(ReferenceBackend):
+    """A good backend that logs so much that the log leaves lines out, and starts the timer that reports this."""
+
+    limits: ClassVar[list[LineLimit]] = []
+
+    async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+        self.limits.append(LineLimit(lambda: None))
+        for _ in range(1000):
+            self.limits[-1].allows("storm", "warning")
         await super().run(source, found)
 
 

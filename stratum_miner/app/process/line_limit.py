@@ -124,6 +124,7 @@ class LineLimit:
         if self._timer is None:
             self._timer = threading.Timer(REPORT_AFTER_S, self._report)
             self._timer.daemon = True
+            self._timer.name = "log-timer"
             self._timer.start()
 
     def begin(self) -> None:
