@@ -82,7 +82,7 @@ def test_nothing_is_accepted(tmp_path: Path) -> None:
         pool, wire = stage.scripted_pool()
         pool.orders.extend(("low", "wordless") * 1000)
         stage.miner([PoolOf(wire)])
-        stage.wait_for(wire, rejected=12)
+        stage.wait_for(wire, rejected=5)  # after ten in a row, the miner connects again: it would have no job meanwhile
         stage.rest()
         check(stage)
 

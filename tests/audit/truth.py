@@ -79,6 +79,14 @@ def work(stories: list[Story], until: float) -> Work:
     return Work(merged(surely), merged(at_most))
 
 
+def _certainly_before_the_last(submits: list[Submit]) -> Submit | None:
+    """A submit whose nonce was found before that of the last submit. A busy computer shows a nonce on the wire long
+    after it was found, and what is found without a connection is sent on the next one.
+    """
+    earlier = [item for item in submits if item.connection != submits[-1].connection]
+    return next(reversed(earlier or submits[:-1]), None)
+
+
 class MinerTruth:
     """What one run of ``mine`` must say at one reading."""
 
@@ -704,23 +712,28 @@ class MinerTruth:
         return 0 if self.miner.stick is None else 1
 
     def nonce_age(self, index: int) -> Expectation:
-        """Since its last nonce, noticed at a sample. A busy computer may show this nonce on the wire long after the
-        sample, but it shows the nonce before it earlier.
-        """
-        moments = sorted(item.at for share in self.shares_of(self.device(index)) for item in share.submits[:1])
-        if not moments:
+        """Since its last nonce, noticed at a sample."""
+        submits = self._first_submits(index)
+        if not submits:
             return Within(0.0, self.elapsed[1], or_none=True)
-        most = self.reading.answered - moments[-2] if len(moments) > 1 else self.elapsed[1]
-        return Within(self.reading.asked - moments[-1] - SAMPLING_S, most)
+        before = _certainly_before_the_last(submits)
+        most = self.elapsed[1] if before is None else self.reading.answered - before.at
+        return Within(self.reading.asked - submits[-1].at - SAMPLING_S, most)
 
     def nonce_moment(self, index: int | None) -> Expectation:
         """The same as a date; of all devices without a place."""
-        devices = self.miner.devices if index is None else [self.device(index)]
-        moments = sorted(share.first.at_unix for device in devices for share in self.shares_of(device))
-        if not moments:
+        submits = self._first_submits(index)
+        if not submits:
             return OneOf((0,))
-        least = moments[-2] if len(moments) > 1 else self.miner.program.started_unix
-        return Within(int(least), int(moments[-1] + SAMPLING_S))
+        before = _certainly_before_the_last(submits)
+        least = self.miner.program.started_unix if before is None else before.at_unix
+        return Within(int(least), int(submits[-1].at_unix + SAMPLING_S))
+
+    def _first_submits(self, index: int | None) -> list[Submit]:
+        """The first submit of each share of a device, or of all devices, the oldest first."""
+        devices = self.miner.devices if index is None else [self.device(index)]
+        firsts = [item for device in devices for share in self.shares_of(device) for item in share.submits[:1]]
+        return sorted(firsts, key=lambda item: item.at)
 
     def last_accepted(self, *, pool: int | None = None, device: int | None = None) -> Share | None:
         """The share that a pool took last: of all, of a pool, or of a device."""
