@@ -73,12 +73,12 @@ def _codes() -> dict[type[Exception], ExitCode]:
     Any other error is an internal error, which is printed with its traceback. The classes are imported only in this
     function, because their modules load slowly and most runs do not need them.
     """
-    from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError  # noqa: PLC0415  see above
-    from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused  # noqa: PLC0415  see above
-    from stratum_miner.economics.profit.sources import SourceError  # noqa: PLC0415  see above
-    from stratum_miner.economics.profit.terms import TermError  # noqa: PLC0415  see above
-    from stratum_miner.loadtest.limits import LoadError  # noqa: PLC0415  see above
-    from stratum_miner.miner import JournalError  # noqa: PLC0415  see above
+    from stratum_miner.backends.base import BackendError, BackendOptionError, SelfTestError  # noqa: PLC0415  slow to load
+    from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused  # noqa: PLC0415  slow to load
+    from stratum_miner.economics.profit.sources import SourceError  # noqa: PLC0415  slow to load
+    from stratum_miner.economics.profit.terms import TermError  # noqa: PLC0415  slow to load
+    from stratum_miner.loadtest.limits import LoadError  # noqa: PLC0415  slow to load
+    from stratum_miner.miner import JournalError  # noqa: PLC0415  slow to load
 
     return {
         cyclopts.CycloptsError: ExitCode.USAGE,
@@ -125,7 +125,7 @@ def run_process(arguments: Sequence[str]) -> int:
 
 
 def _print_unexpected(error: Exception) -> int:
-    from stratum_miner.exception_groups import leading_cause, leaves  # noqa: PLC0415  see run
+    from stratum_miner.exception_groups import leading_cause, leaves  # noqa: PLC0415  slow to load
 
     cause = leading_cause(error, OSError)
     if isinstance(cause, BrokenPipeError):  # the program that reads the output of this process has closed the pipe

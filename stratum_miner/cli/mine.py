@@ -30,8 +30,8 @@ def mine(
     self-test.
     """
     # The help does not need these modules, which load slowly.
-    from stratum_miner.app.daemon import mine_run  # noqa: PLC0415  see above
-    from stratum_miner.app.settings.mine import Sources, find_file, load  # noqa: PLC0415  see above
+    from stratum_miner.app.daemon import mine_run  # noqa: PLC0415  slow to load
+    from stratum_miner.app.settings.mine import Sources, find_file, load  # noqa: PLC0415  slow to load
 
     sources = Sources(given, find_file(config, no_config, os.environ))
     return mine_run.mine(sources, load(sources))

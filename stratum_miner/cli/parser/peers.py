@@ -2,9 +2,9 @@
 
 The options of miners are those of cpuminer, cpuminer-opt, cgminer, bfgminer and xmrig. Some commands, such as ``load``,
 ``ping`` and ``pool``, have tables of their own, with the options of h2spec, pytest, locust, k6, wrk, hey, vegeta,
-mitmproxy, socat, tcpreplay, ping and pool servers. An option of ours with the same name and the same meaning needs no
-entry. If an option is a letter that means different things in these programs, the advice in its entry names the
-meanings.
+mitmproxy, socat, tcpreplay, ping and pool servers. An option of this program with the same name and the same meaning
+needs no entry. If an option is a letter that means different things in these programs, the advice in its entry names
+the meanings.
 """
 
 from collections.abc import Mapping
