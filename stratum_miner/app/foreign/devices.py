@@ -12,7 +12,7 @@ from typing import Any
 
 from stratum_miner.app.config.problems import InvalidValue
 from stratum_miner.app.foreign import values
-from stratum_miner.app.foreign.notes import Fate
+from stratum_miner.app.foreign.notes import KeyOutcome
 from stratum_miner.app.foreign.rules import Conversion, is_off
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.backends.base import BackendOptionError
@@ -147,7 +147,7 @@ def convert_devices(conversion: Conversion) -> None:
         conversion.note(
             "device",
             None,
-            Fate.CARRIED,
+            KeyOutcome.CARRIED,
             'device = ["auto"], because that program mines with the devices it recognises, not with the CPU. '
             'For the CPU, set backend = ["cpu"] instead',
         )
@@ -156,7 +156,7 @@ def convert_devices(conversion: Conversion) -> None:
 
 
 def _carried(conversion: Conversion, path: str, value: Any, became: str) -> None:
-    conversion.note(path, value, Fate.CARRIED, became if became.startswith("backend") else f"device: {became}")
+    conversion.note(path, value, KeyOutcome.CARRIED, became if became.startswith("backend") else f"device: {became}")
 
 
 def _lose_of_unknown(conversion: Conversion, devices: _Devices, key: str, value: Any, spec: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from stratum_miner.app.config.problems import InvalidValue, shown
 from stratum_miner.app.foreign import values
-from stratum_miner.app.foreign.notes import Fate
+from stratum_miner.app.foreign.notes import KeyOutcome
 from stratum_miner.app.foreign.pools import NothingToDo, SettingPairs, add_pool, ordered
 from stratum_miner.app.foreign.rules import Conversion
 from stratum_miner.backends.asic.device_spec import DeviceSpec
@@ -190,7 +190,7 @@ def _convert_device(conversion: Conversion) -> None:
         return
     spec = f"{kind}:auto"
     became = f"device: {spec}, which stratum-miner uses over USB and with the firmware bitaxe-raw"
-    conversion.note(keys[2], chip, Fate.CARRIED, became)
+    conversion.note(keys[2], chip, KeyOutcome.CARRIED, became)
     for key, value, setting, scale in ((keys[0], frequency, "frequency", 1.0), (keys[1], voltage, "voltage", 1000.0)):
         if value is None:
             continue
@@ -198,7 +198,7 @@ def _convert_device(conversion: Conversion) -> None:
             changed = f"{spec},{setting}={values.number(value) / scale:g}"
             DeviceSpec.parse(changed)
             spec = changed
-            conversion.note(key, value, Fate.CARRIED, f"device: {setting}={values.number(value) / scale:g}")
+            conversion.note(key, value, KeyOutcome.CARRIED, f"device: {setting}={values.number(value) / scale:g}")
         except (InvalidValue, BackendOptionError) as error:
             conversion.lose(key, value, str(error).removeprefix("device: "))
     conversion.result.options["device"] = [spec]

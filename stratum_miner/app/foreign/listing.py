@@ -1,11 +1,11 @@
-"""Shows what became of each key of a converted file: each key and value, and below it the new setting or the reason."""
+"""Shows the outcome of each key of a converted file: each key and value, and below it the new setting or the reason."""
 
 import textwrap
 from collections.abc import Iterator
 
-from stratum_miner.app.foreign.notes import Fate, Imported, Note
+from stratum_miner.app.foreign.notes import Imported, KeyOutcome, Note
 
-_WORDS = {Fate.CARRIED: "->", Fate.NOTHING_TO_DO: "nothing to do:", Fate.LOST: "NOT CARRIED OVER:"}
+_WORDS = {KeyOutcome.CARRIED: "->", KeyOutcome.NOTHING_TO_DO: "nothing to do:", KeyOutcome.LOST: "NOT CARRIED OVER:"}
 _INDENT = " " * 7
 
 
@@ -16,7 +16,7 @@ def listing(imported: Imported, width: int) -> Iterator[str]:
     """
     for note in sorted(imported.notes, key=lambda item: item.line or 1 << 30):
         yield from wrapped(f"{note.line or '':>5}  {note.key}" + (f": {note.value}" if note.value else ""), width)
-        yield from wrapped(f"{_INDENT}{_WORDS[note.fate]} {note.text}", width)
+        yield from wrapped(f"{_INDENT}{_WORDS[note.outcome]} {note.text}", width)
 
 
 def outcome(imported: Imported) -> str:

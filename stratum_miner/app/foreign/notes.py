@@ -1,4 +1,4 @@
-"""What became of each key of a converted file, and the settings that were made of it."""
+"""The settings that a foreign file was converted to, and a note on each of its keys."""
 
 import json
 import re
@@ -20,8 +20,8 @@ _USERINFO = re.compile(r"(\A|(?<=://)|(?<=\|))[^/\s|@]*:[^/\s|@]*@")
 _SECRET_TARGETS = frozenset({"pass", "userpass", "on_event"})
 
 
-class Fate(Enum):
-    """What became of a key."""
+class KeyOutcome(Enum):
+    """Whether a key of the foreign file was converted."""
 
     CARRIED = "carried over"
     NOTHING_TO_DO = "nothing to do"
@@ -33,20 +33,20 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What became of one key. ``text`` is the new setting or the reason. No text contains a secret."""
+    """Says whether one key was converted. ``text`` is the new setting or the reason. No text contains a secret."""
 
     key: str
     line: int
     """The line of the file; 0 if no line has this key."""
     value: str
     """The value in the file, as far as it may be shown."""
-    fate: Fate
+    outcome: KeyOutcome
     text: str
 
 
 @dataclass(slots=True)
 class Imported:
-    """The settings that were made of a file, and what became of each of its keys."""
+    """The settings that a file was converted to, and a note on each of its keys."""
 
     program: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Imported:
     @property
     def lost(self) -> list[Note]:
         """The notes about the keys that are lost."""
-        return [note for note in self.notes if note.fate is Fate.LOST]
+        return [note for note in self.notes if note.outcome is KeyOutcome.LOST]
 
     def toml(self, *, hide: bool = False) -> str:
         """Return the settings as the text of a configuration file. With ``hide``, ``***`` replaces secrets, so that the

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from stratum_miner.app.config.problems import InvalidValue, shown
-from stratum_miner.app.foreign.notes import Fate, Note, assigned, shown_value
+from stratum_miner.app.foreign.notes import KeyOutcome, Note, assigned, shown_value
 from stratum_miner.app.foreign.rules import MAX_POOLS, Conversion
 from stratum_miner.app.foreign.source import is_comment
 from stratum_miner.app.foreign.values import Unsafe
@@ -24,7 +24,7 @@ class NothingToDo(Exception):  # noqa: N818  not an error of the program
 
 
 def add_pool(conversion: Conversion, path: str, pool: Any, convert: ConvertKey) -> None:
-    """Convert a pool and record what became of each of its keys. ``path`` is the path of the pool in the file.
+    """Convert a pool and record the outcome of each of its keys. ``path`` is the path of the pool in the file.
 
     A pool without a usable address is lost. A pool whose protection is lost is added, but switched off.
     """
@@ -35,9 +35,9 @@ def add_pool(conversion: Conversion, path: str, pool: Any, convert: ConvertKey) 
     unsafe = False
     notes: list[Note] = []
 
-    def note(key: str, value: Any, fate: Fate, text: str) -> None:
+    def note(key: str, value: Any, outcome: KeyOutcome, text: str) -> None:
         name = sanitize(f"{path}.{key}" if path else key)
-        notes.append(Note(name, conversion.source.lines.get(name, 0), shown_value(name, value), fate, text))
+        notes.append(Note(name, conversion.source.lines.get(name, 0), shown_value(name, value), outcome, text))
 
     for key, value in pool.items():
         if is_comment(key):
@@ -45,20 +45,20 @@ def add_pool(conversion: Conversion, path: str, pool: Any, convert: ConvertKey) 
         try:
             settings = list(convert(key, value))
         except NothingToDo as reason:
-            note(key, value, Fate.NOTHING_TO_DO, str(reason))
+            note(key, value, KeyOutcome.NOTHING_TO_DO, str(reason))
         except InvalidValue as error:
             unsafe = unsafe or isinstance(error, Unsafe)
-            note(key, value, Fate.LOST, str(error))
+            note(key, value, KeyOutcome.LOST, str(error))
         else:
             made |= {name: item for name, item in settings if name != "user" or "user" not in pool or key == "user"}
-            note(key, value, Fate.CARRIED, assigned(settings))
+            note(key, value, KeyOutcome.CARRIED, assigned(settings))
     _finish(conversion, path or "pool", made, notes, unsafe=unsafe)
 
 
 def _finish(conversion: Conversion, path: str, made: dict[str, Any], notes: list[Note], *, unsafe: bool) -> None:
     result = conversion.result
     if "url" not in made:
-        reasons = [item for item in notes if item.fate is not Fate.CARRIED]
+        reasons = [item for item in notes if item.outcome is not KeyOutcome.CARRIED]
         result.notes += reasons
         conversion.lose(path, None, "this pool is left out, because it has no address that can be used")
         return

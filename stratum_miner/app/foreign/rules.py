@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from stratum_miner.app.config.problems import InvalidValue
-from stratum_miner.app.foreign.notes import Fate, Imported, Note, assigned, shown_value
+from stratum_miner.app.foreign.notes import Imported, KeyOutcome, Note, assigned, shown_value
 from stratum_miner.app.foreign.source import ForeignFile, is_comment
 from stratum_miner.foreign_text import sanitize
 
@@ -61,24 +61,24 @@ class Conversion:
     def carry(self, path: str, value: Any, settings: Mapping[str, Any], remark: str = "") -> None:
         """Set options, and record that the key at ``path`` became these options."""
         self.result.options.update(settings)
-        self.note(path, value, Fate.CARRIED, assigned(settings.items()) + (f" ({remark})" if remark else ""))
+        self.note(path, value, KeyOutcome.CARRIED, assigned(settings.items()) + (f" ({remark})" if remark else ""))
 
     def lose(self, path: str, value: Any, reason: str) -> None:
         """Record that the key at ``path`` is lost."""
-        self.note(path, value, Fate.LOST, reason)
+        self.note(path, value, KeyOutcome.LOST, reason)
 
     def leave(self, path: str, value: Any, reason: str) -> None:
         """Record that nothing is to be done for the key at ``path``."""
-        self.note(path, value, Fate.NOTHING_TO_DO, reason)
+        self.note(path, value, KeyOutcome.NOTHING_TO_DO, reason)
 
-    def note(self, path: str, value: Any, fate: Fate, text: str, *, is_known: bool = True) -> None:
-        """Record what became of the key at ``path``. The value of a key that is not known is not shown, because it may
+    def note(self, path: str, value: Any, outcome: KeyOutcome, text: str, *, is_known: bool = True) -> None:
+        """Record the outcome of the key at ``path``. The value of a key that is not known is not shown, because it may
         be a secret."""
         path = sanitize(path)
         shown = shown_value(path, value) if is_known or not isinstance(value, str | dict | list) else "..."
         if value is None and (path.endswith("]") or path not in self.source.lines):
             shown = ""
-        self.result.notes.append(Note(path, self.line(path), shown, fate, text))
+        self.result.notes.append(Note(path, self.line(path), shown, outcome, text))
 
     def line(self, path: str) -> int:
         """Return the line of the key at ``path``. If this line is not known and ``path`` is inside an array, return the
@@ -120,9 +120,9 @@ class Conversion:
             return
         if rule is None:
             if is_off(value) or value in ([], {}):
-                self.note(key, value, Fate.NOTHING_TO_DO, "this key is not known, and is off or empty")
+                self.note(key, value, KeyOutcome.NOTHING_TO_DO, "this key is not known, and is off or empty")
             else:
-                self.note(key, value, Fate.LOST, "this key is not known", is_known=False)
+                self.note(key, value, KeyOutcome.LOST, "this key is not known", is_known=False)
             return
         if isinstance(rule, Idle):
             self.leave(key, value, rule.reason)

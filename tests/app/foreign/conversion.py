@@ -5,7 +5,7 @@ import tomllib
 from typing import Any
 
 from stratum_miner.app.config.keys import keys_of
-from stratum_miner.app.foreign.notes import Fate, Imported
+from stratum_miner.app.foreign.notes import Imported, KeyOutcome
 from stratum_miner.app.foreign.programs import convert
 from stratum_miner.app.options.mine import MineOptions
 
@@ -37,7 +37,7 @@ def lost(content: Any) -> dict[str, str]:
 
 def left(content: Any) -> dict[str, str]:
     """The reasons of the keys for which nothing is to be done."""
-    return {note.key: note.text for note in imported(content).notes if note.fate is Fate.NOTHING_TO_DO}
+    return {note.key: note.text for note in imported(content).notes if note.outcome is KeyOutcome.NOTHING_TO_DO}
 
 
 def cgminer(pool: Any = None, **keys: Any) -> dict[str, Any]:
