@@ -26,8 +26,8 @@ def mine(
     STRATUM_MINER_UNTIL_SHARES. The command line takes precedence, then the environment, then the file.
 
     Exit code 1: a goal was not reached before --time-limit, or no device mined. 3: every pool refused the worker name.
-    4: no pool gave a job before --time-limit, or with --no-retry the pool could not be reached. 5: a kernel failed its
-    self-test.
+    4: no pool gave a job before --time-limit, or with --no-retry or --retries the pool could not be reached. 5: a
+    kernel failed its self-test.
     """
     # The help does not need these modules, which load slowly.
     from stratum_miner.app.daemon import mine_run  # noqa: PLC0415  slow to load
