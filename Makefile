@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.demo
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 FUZZ_SECONDS ?= 120
 FUZZ_JOBS ?= 1
 LOCK := requirements/all.txt
@@ -20,17 +21,22 @@ NAMED := $(if $(filter file,$(origin PYTHON)),,$(PYTHON))
 AGAIN := $(shell sh requirements/environment.sh sound $(VENV) $(NAMED) || echo again)
 INSTALL = @sh requirements/environment.sh make $(VENV) $(PYTHON)
 
+# Tests start the program often. One that may not keep its compiled modules takes several times as long to start.
+test test-all: export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: again demo test test-all fuzz docs lint format bench dist lock upgrade base-image clean
 
 # An environment with everything has what the demo needs.
 demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
 	@$(BIN)/stratum-miner demo
 
+# One worker more than there are processors, because some tests wait.
 test: $(STAMP)
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
+# With the second tier: sanitizers, ARM under emulation, the browser, long audits.
 test-all: $(STAMP)
-	@$(BIN)/pytest -m ''
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup -m ''
 
 # Every target of tests/fuzz for so many seconds; docs/how-to/fuzz.md says more.
 fuzz: $(STAMP)

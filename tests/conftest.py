@@ -31,6 +31,8 @@ INSTALL_SECONDS = 300
 START_SECONDS = 120
 """A start takes two seconds, with transactions five; this is for a machine that is busy."""
 STOP_SECONDS = 10
+LONGEST = ("end_to_end", "audit", "native", "conformance", "cli", "testing", "client")
+"""Folders whose tests are started first."""
 START_ATTEMPTS = 3
 """A port found free may be taken before the server has it."""
 
@@ -52,6 +54,21 @@ RealPoolFactory = Callable[..., AbstractAsyncContextManager[RealPool]]
 
 class PortTakenError(Exception):
     pass
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, the tests of a file run in one of them, so that what a file builds is built once. A test
+    with a group of its own is not bound to its file. The folders whose tests wait longest begin, so that no worker is
+    left with them at the end.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+    items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def _rank(nodeid: str) -> int:
+    return next((rank for rank, folder in enumerate(LONGEST) if nodeid.startswith(f"tests/{folder}/")), len(LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)

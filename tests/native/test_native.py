@@ -28,9 +28,8 @@ ROUNDS = 300
 """Random works; make fuzz is for Python, docs/how-to/fuzz.md says how the kernels are searched for longer."""
 
 
-def compile_program(compiler: str, target: Path, *flags: str, program: str = "sanitized.c") -> None:
-    sources = [str(path) for path in sorted(NATIVE.glob("*.c"))]
-    link(compiler, target, *flags, program=program, kernels=sources)
+def compile_program(compiler: str, target: Path, *flags: str, program: str = "every_kernel.c") -> None:
+    link(compiler, target, *flags, program=program, kernels=compile_kernels(compiler, target.parent, *flags))
 
 
 def compile_kernels(compiler: str, directory: Path, *flags: str) -> list[str]:
@@ -61,56 +60,91 @@ def own_compiler() -> str:
     return compiler
 
 
-@pytest.fixture(scope="session")
-def sanitized_kernels(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    return compile_kernels(own_compiler(), tmp_path_factory.mktemp("kernels"), *SANITIZERS)
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Objects as a release has them: without assertions, but for those that stay."""
+    return compile_kernels(own_compiler(), tmp_path_factory.mktemp("kernels"), "-O2", "-DNDEBUG")
 
 
-@pytest.fixture(scope="session")
-def sanitized(tmp_path_factory: pytest.TempPathFactory, sanitized_kernels: list[str]) -> Path:
-    target = tmp_path_factory.mktemp("native") / "sanitized"
-    link(own_compiler(), target, *SANITIZERS, program="sanitized.c", kernels=sanitized_kernels)
+@pytest.fixture(scope="module")
+def every_kernel(tmp_path_factory: pytest.TempPathFactory, kernels: list[str]) -> Path:
+    target = tmp_path_factory.mktemp("native") / "every_kernel"
+    link(own_compiler(), target, "-O2", program="every_kernel.c", kernels=kernels)
     return target
 
 
-@pytest.fixture(scope="session")
-def random_work(tmp_path_factory: pytest.TempPathFactory, sanitized_kernels: list[str]) -> Path:
+@pytest.fixture(scope="module")
+def random_work(tmp_path_factory: pytest.TempPathFactory, kernels: list[str]) -> Path:
     target = tmp_path_factory.mktemp("native") / "random_work"
-    link(own_compiler(), target, *SANITIZERS, program="random_work.c", kernels=sanitized_kernels)
+    link(own_compiler(), target, "-O2", program="random_work.c", kernels=kernels)
     return target
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def sanitized(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Both programs under the sanitizers."""
+    directory = tmp_path_factory.mktemp("sanitized")
+    objects = compile_kernels(own_compiler(), directory, *SANITIZERS)
+    for program in ("every_kernel", "random_work"):
+        link(own_compiler(), directory / program, *SANITIZERS, program=f"{program}.c", kernels=objects)
+    return {program: directory / program for program in ("every_kernel", "random_work")}
+
+
+@pytest.fixture(scope="module")
 def arm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """How to run each program under emulation."""
     compiler, emulator = shutil.which("aarch64-linux-gnu-gcc"), shutil.which("qemu-aarch64")
     if compiler is None or emulator is None:
         pytest.skip("no cross compiler for ARM (gcc-aarch64-linux-gnu) or no emulator (qemu-user)")
     directory = tmp_path_factory.mktemp("arm")
-    compile_program(compiler, directory / "sanitized", "-O2", "-static")  # with sanitizers it takes a minute
+    plain = directory / "plain"
+    plain.mkdir()
+    compile_program(compiler, plain / "every_kernel", "-O2", "-static")  # with sanitizers it takes a minute
     kernels = compile_kernels(compiler, directory, *SANITIZERS)
     flags = (*SANITIZERS, "-static-libasan", "-static-libubsan")
     link(compiler, directory / "random_work", *flags, program="random_work.c", kernels=kernels)
     run = [emulator, "-L", "/usr/aarch64-linux-gnu"]
-    return {program: [*run, str(directory / program)] for program in ("sanitized", "random_work")}
+    programs = {"every_kernel": plain / "every_kernel", "random_work": directory / "random_work"}
+    return {name: [*run, str(program)] for name, program in programs.items()}
 
 
-@pytest.fixture(scope="session")
-def refused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory, kernels: list[str]) -> Path:
     target = tmp_path_factory.mktemp("native") / "refused"
-    # as a release is built: without assertions, but for those that stay
-    compile_program(own_compiler(), target, "-O2", "-DNDEBUG", program="refused.c")
+    link(own_compiler(), target, "-O2", "-DNDEBUG", program="refused.c", kernels=kernels)
     return target
 
 
-@pytest.mark.parametrize("disabled", SUBSETS, ids=lambda subset: "+".join(subset) or "none")
-def test_sanitizers_find_nothing_with_any_features_off(sanitized: Path, disabled: tuple[str, ...]) -> None:
-    environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": ",".join(disabled)}
-    done = subprocess.run([str(sanitized)], env=environment, capture_output=True, text=True, check=False)
+def every_usable(done: subprocess.CompletedProcess[str]) -> set[str]:
+    """The kernels that a program ran or listed."""
     assert done.returncode == 0, done.stderr
-    ran = done.stdout.split()
-    assert ran[0] == "scalar"
-    assert not set(ran) & set(disabled)
+    first, *others = done.stdout.split()
+    assert first == "scalar"
+    return {first, *others}
+
+
+def test_every_kernel_finds_what_the_plain_one_finds(every_kernel: Path) -> None:
+    done = subprocess.run([str(every_kernel)], capture_output=True, text=True, check=False)
+    listed = subprocess.run([str(every_kernel), "list"], capture_output=True, text=True, check=False)
+    assert every_usable(done) == every_usable(listed)
+
+
+@pytest.mark.slow
+def test_sanitizers_find_nothing_in_any_kernel(sanitized: dict[str, Path], every_kernel: Path) -> None:
+    done = subprocess.run([str(sanitized["every_kernel"])], capture_output=True, text=True, check=False)
+    listed = subprocess.run([str(every_kernel), "list"], capture_output=True, text=True, check=False)
+    assert every_usable(done) == every_usable(listed)
+
+
+def test_features_switched_off_are_not_used(every_kernel: Path) -> None:
+    """A kernel needs one feature. Whatever others are off, it is used exactly where its own is on."""
+    listed: dict[tuple[str, ...], set[str]] = {}
+    for disabled in SUBSETS:
+        environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": ",".join(disabled)}
+        done = subprocess.run([str(every_kernel), "list"], env=environment, capture_output=True, text=True, check=False)
+        listed[disabled] = every_usable(done)
+    for disabled, names in listed.items():
+        assert names == listed[()] - set(disabled), disabled
 
 
 @pytest.mark.parametrize(
@@ -140,6 +174,7 @@ def test_a_call_that_keeps_all_rules_does(refused: Path) -> None:
     assert done.stdout == "came back with 4 points done\n"
 
 
+@pytest.mark.slow
 def test_the_stop_word_is_changed_while_threads_search(tmp_path: Path) -> None:
     compile_program(own_compiler(), tmp_path / "raced", "-O1", "-g", "-fsanitize=thread", "-pthread", program="raced.c")
     done = subprocess.run([str(tmp_path / "raced")], capture_output=True, text=True, check=False)
@@ -160,34 +195,42 @@ def test_widths_that_a_template_cannot_take_do_not_compile(tmp_path: Path, defin
     assert "static assertion failed" in done.stderr
 
 
-def test_an_unknown_feature_is_refused(sanitized: Path) -> None:
+def test_an_unknown_feature_is_refused(every_kernel: Path) -> None:
     environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": "SHANI, avx-512"}
-    done = subprocess.run([str(sanitized)], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([str(every_kernel)], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGABRT
     known = "sse2, avx2, avx512, shani, neon, armv8_sha2"
     assert done.stderr == f"STRATUM_MINER_CPU_DISABLE: expected names out of {known}, got avx-512\n"
 
 
+def searched(command: list[str], rounds: int, environment: dict[str, str] | None = None) -> None:
+    """Random work is searched as the test's own loop does, often enough."""
+    done = subprocess.run([*command, str(rounds)], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    searches, points, hits = map(int, re.findall(r"\d+", done.stdout))
+    assert min(searches, points, hits) > 9 * rounds
+
+
+def test_random_work_is_searched_as_our_own_loop_does(random_work: Path) -> None:
+    searched([str(random_work), "1"], ROUNDS)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_random_work_is_searched_as_our_own_loop_does(random_work: Path, seed: int) -> None:
-    done = subprocess.run([str(random_work), str(seed), str(ROUNDS)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    searches, points, hits = map(int, re.findall(r"\d+", done.stdout))
-    assert min(searches, points, hits) > 10 * ROUNDS
+def test_random_work_under_the_sanitizers(sanitized: dict[str, Path], seed: int) -> None:
+    searched([str(sanitized["random_work"]), str(seed)], ROUNDS)
 
 
+@pytest.mark.slow
 def test_random_work_on_arm_under_emulation(arm: dict[str, list[str]]) -> None:
-    command = [*arm["random_work"], "1", str(ROUNDS // 3)]
-    done = subprocess.run(command, env=ARM_ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    searches, points, hits = map(int, re.findall(r"\d+", done.stdout))
-    assert min(searches, points, hits) > 3 * ROUNDS
+    searched([*arm["random_work"], "1"], ROUNDS // 3, ARM_ENVIRONMENT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("disabled", ["", "armv8_sha2", "neon,armv8_sha2"])
 def test_arm_kernels_compute_the_same_under_emulation(arm: dict[str, list[str]], disabled: str) -> None:
     environment = {**ARM_ENVIRONMENT, "STRATUM_MINER_CPU_DISABLE": disabled}
-    done = subprocess.run(arm["sanitized"], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(arm["every_kernel"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [name for name in ("scalar", "neon", "armv8_sha2") if name not in disabled.split(",")]
 
@@ -201,11 +244,9 @@ def test_clang_compiles_it_without_warnings(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not is_x86, reason="feature switches are for x86")
-@pytest.mark.parametrize("disabled", SUBSETS, ids=lambda subset: "+".join(subset) or "none")
-def test_features_switched_off_are_not_offered(disabled: tuple[str, ...]) -> None:
-    program = "from stratum_miner.backends.cpu import kernels; print([k.name for k in kernels.available_kernels()])"
-    environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": ",".join(disabled)}
+def test_features_switched_off_are_not_offered(every_kernel: Path) -> None:
+    environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": "sse2,avx512"}
+    listed = subprocess.run([str(every_kernel), "list"], env=environment, capture_output=True, text=True, check=False)
+    program = "from stratum_miner.backends.cpu import kernels; print(*(k.name for k in kernels.available_kernels()))"
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    names = eval(done.stdout)
-    assert "scalar" in names
-    assert not set(names) & set(disabled)
+    assert set(done.stdout.split()) == every_usable(listed)
