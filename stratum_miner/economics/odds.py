@@ -14,9 +14,6 @@ from stratum_miner.economics import poisson
 from stratum_miner.economics.chain import hashes_per_block
 
 YEAR_DAYS = 365.25
-_HALVINGS = 200
-"""Number of times that ``_solve`` halves the interval that contains its result. Each halving determines one more bit of
-the result. A float has fewer than 200 bits, so more halvings would not change the result."""
 
 
 def probability_of_block(blocks_per_day: float, days: float) -> float:
@@ -102,7 +99,7 @@ def probability_of_luck(luck: Luck) -> float:
     return 1 - poisson.cdf(luck.found - 1, luck.expected)
 
 
-@lru_cache(maxsize=256)  # computing an interval takes more than 1 ms, and displays need the same few intervals often
+@lru_cache  # computing an interval takes more than 1 ms, and displays need the same few intervals often
 def count_interval(count: int, confidence: float = 0.95) -> Interval:
     """Return the confidence interval of the expected number of events, if ``count`` events were observed.
 
@@ -125,13 +122,13 @@ def relative_spread(events: float) -> float:
 
 
 def _solve(function: Callable[[float], float], value: float, *, rising: bool) -> float:
+    """Return the argument at which a ``rising`` or falling function has this value."""
     low, high = 0.0, 1.0
     while (function(high) < value) == rising:
         high *= 2
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
+    while low < (middle := (low + high) / 2) < high:  # until no float is left between the two
         if (function(middle) < value) == rising:
             low = middle
         else:
             high = middle
-    return (low + high) / 2
+    return middle

@@ -1,4 +1,4 @@
-"""The distribution against its own sum, across the seams between methods, and as an inverse."""
+"""The distribution against its own sum, closed forms, the seam between its two methods, and as an inverse."""
 
 import math
 
@@ -21,15 +21,39 @@ def test_it_is_the_sum_of_its_terms(count: int, mean: float) -> None:
 def test_the_ends() -> None:
     assert poisson.cdf(-1, 5) == 0
     assert poisson.cdf(0, 0) == 1
+    assert poisson.cdf(0, 1) == pytest.approx(1 / math.e)
     assert poisson.cdf(10**9, 5) == 1
     assert poisson.cdf(0, 1e9) == 0
 
 
+def at_most_the_mean(mean: int) -> float:
+    """The probability of at most ``mean`` events, by Ramanujan's formula for the sum of the first terms of exp(mean).
+
+    Its error is below 0.01 / mean^2 of the last term.
+    """
+    last = math.exp(-1 / (12 * mean) + 1 / (360 * mean**3)) / math.sqrt(2 * math.pi * mean)
+    theta = 1 / 3 + 4 / (135 * mean)
+    return 0.5 + (1 - theta) * last
+
+
+@pytest.mark.parametrize(
+    ("mean", "accuracy"),
+    [(10, 1e-5), (1000, 1e-9), (10**5, 1e-8), (999_999, 1e-8), (10**6, 1e-6), (10**7, 1e-6), (10**9, 1e-6)],
+)
+def test_it_is_as_accurate_as_documented(mean: int, accuracy: float) -> None:
+    """Eight digits below a million, six from there on."""
+    assert poisson.cdf(mean, mean) == pytest.approx(at_most_the_mean(mean), abs=accuracy)
+
+
 @pytest.mark.parametrize("deviations", [-3, -1, 0, 1, 3])
 def test_both_methods_meet_at_a_million(deviations: int) -> None:
-    below = poisson.cdf(999_999 + deviations * 1000, 999_999.999)
-    above = poisson.cdf(999_999 + deviations * 1000, 1_000_000.0)
-    assert above == pytest.approx(below, abs=1e-6)
+    count = 999_999 + deviations * 1000
+    last = poisson.cdf(count, math.nextafter(1e6, 0))
+    first = poisson.cdf(count, 1e6)
+    assert first == pytest.approx(last, abs=1e-7)
+    if abs(deviations) == 1:  # where the approximation is worst, the seam shows that it begins at a million
+        assert abs(first - last) > 2e-9
+        assert poisson.cdf(count, math.nextafter(1e6, 2e6)) == pytest.approx(first, abs=1e-9)
 
 
 @given(st.floats(0.001, 0.999), st.floats(0.01, 1e7))
@@ -39,7 +63,14 @@ def test_a_quantile_is_the_first_count_to_reach_its_chance(chance: float, mean: 
     assert poisson.cdf(count - 1, mean) < chance
 
 
-@pytest.mark.parametrize("chance", [0.0, 1.0, -1.0])
+def test_a_quantile_may_be_none_at_all_or_many_times_the_mean() -> None:
+    assert poisson.quantile(0.5, 0.5) == 0
+    assert poisson.quantile(math.exp(-0.5), 0.5) == 0  # exactly the probability of none
+    assert poisson.quantile(0.61, 0.5) == 1
+    assert poisson.quantile(1 - 1e-12, 0.5) == 11
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0, -1.0, math.nan])
 def test_a_quantile_of_no_chance_is_refused(chance: float) -> None:
     with pytest.raises(ValueError, match="probability: expected more than 0 and less than 1"):
         poisson.quantile(chance, 3)
