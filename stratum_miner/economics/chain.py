@@ -40,8 +40,8 @@ def halving_days(height: int, days: int) -> tuple[int, ...]:
     begins with the block of this height.
 
     The calculation assumes a block every ten minutes."""
-    first = (next_halving(height) - height) // BLOCKS_PER_DAY
-    return tuple(range(first, days, HALVING_INTERVAL // BLOCKS_PER_DAY))
+    halvings = range(next_halving(height), height + days * BLOCKS_PER_DAY, HALVING_INTERVAL)
+    return tuple((halving - height) // BLOCKS_PER_DAY for halving in halvings)
 
 
 def hashes_per_block(difficulty: float, *, exact: bool = False) -> float:
