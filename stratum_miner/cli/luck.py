@@ -17,7 +17,6 @@ from stratum_miner.quantities import cases_text, hash_rate_text, parse_duration,
 
 MAX_FOUND = 1_000_000
 MAX_SECONDS = 1000 * 365.25 * DAY_SECONDS
-LEAST = Decimal(str(terms.LEAST))
 _DIFFICULTY_HELP = (
     "Used with --hash-rate: print how likely it is that the best share reaches this difficulty in --time. Used "
     "with --found: difficulty of the shares that were found. [default: that of a block of mainnet, "
@@ -113,7 +112,7 @@ def _seconds(time: str | None, days: str | None) -> float:
     if time is not None and days is not None:
         raise UsageError("--time, --days: expected one of the two, got both")
     if days is not None:
-        return float(terms.number("--days", days, LEAST, Decimal(int(MAX_SECONDS / DAY_SECONDS)))) * DAY_SECONDS
+        return float(terms.number("--days", days, terms.LEAST, Decimal(int(MAX_SECONDS / DAY_SECONDS)))) * DAY_SECONDS
     try:
         return DAY_SECONDS if time is None else parse_duration(time, 0.0, MAX_SECONDS, above=True)
     except ValueError as error:
@@ -132,7 +131,7 @@ def _count(found: int, expected: str | None, confidence: float, answer: dict[str
     if expected is None:
         lines.append(f"{found:,} found. {fitting}.")
         return
-    wanted = float(terms.number("--expected", expected, LEAST, Decimal(MAX_FOUND)))
+    wanted = float(terms.number("--expected", expected, terms.LEAST, Decimal(MAX_FOUND)))
     it = odds.Luck(found, wanted)
     chance = odds.probability_of_luck(it)
     low, high = interval.low / wanted, interval.high / wanted
@@ -148,7 +147,7 @@ def _count(found: int, expected: str | None, confidence: float, answer: dict[str
 
 def _rounds(blocks: str, times: str, answer: dict[str, Any], lines: list[str]) -> None:
     number = terms.whole("--blocks", blocks, 1, MAX_FOUND)
-    factor = float(terms.number("--times", times, LEAST, Decimal(MAX_FOUND)))
+    factor = float(terms.number("--times", times, terms.LEAST, Decimal(MAX_FOUND)))
     chance = odds.probability_of_pool_luck(number, factor)
     answer["pool"] = {"blocks": number, "times": factor, "chance": chance}
     lines.append(

@@ -43,15 +43,13 @@ class Agreement:
         return self.low <= self.formula <= self.high
 
 
-def check(
-    operation: Operation, pool: schemes.PayoutPool, *, seed: int, runs: int = 4000, days: float = DAYS
-) -> tuple[Agreement, ...]:
+def check(operation: Operation, pool: schemes.PayoutPool, *, seed: int, runs: int) -> tuple[Agreement, ...]:
     """Compare the result of each formula with the mean, frequency or spread in ``runs`` simulation runs. Raises
     ValueError if ``runs`` is below 100."""
     if runs < 100:
         raise ValueError(f"runs: expected 100 or more, got {runs}")
     source = random.Random(seed)
-    return (*_solo(operation, source, runs), *_luck(source, runs), *_payouts(operation, pool, source, runs, days))
+    return (*_solo(operation, source, runs), *_luck(source, runs), *_payouts(operation, pool, source, runs))
 
 
 def poisson_count(source: random.Random, mean: float) -> int:
@@ -104,16 +102,9 @@ def _solo(operation: Operation, source: random.Random, runs: int) -> tuple[Agree
 
 def _luck(source: random.Random, runs: int) -> tuple[Agreement, ...]:
     long_rounds = [math.fsum(source.expovariate(1.0) for _ in range(10)) > 15 for _ in range(runs)]
-    intervals: dict[int, odds.Interval] = {}
-    covered = []
-    for _ in range(runs):
-        count = poisson_count(source, 10)
-        interval = intervals.setdefault(count, odds.count_interval(count))
-        covered.append(_holds(interval, 10))
-    exact = sum(
-        probability
-        for count, probability in _poisson_probabilities(10)
-        if odds.count_interval(count).low <= 10 <= odds.count_interval(count).high
+    covered = [_interval_holds(10, poisson_count(source, 10)) for _ in range(runs)]
+    exact = math.fsum(
+        10**count * math.exp(-10) / math.factorial(count) for count in range(60) if _interval_holds(10, count)
     )
     return (
         _probability("10 blocks take 1.5 times the work", odds.probability_of_pool_luck(10, 1.5), long_rounds),
@@ -121,21 +112,17 @@ def _luck(source: random.Random, runs: int) -> tuple[Agreement, ...]:
     )
 
 
-def _holds(interval: odds.Interval, mean: float) -> bool:
+def _interval_holds(mean: float, count: int) -> bool:
+    """Return whether the 95 % confidence interval of ``count`` events contains their true mean."""
+    interval = odds.count_interval(count)
     return interval.low <= mean <= interval.high
 
 
-def _poisson_probabilities(mean: float) -> list[tuple[int, float]]:
-    return [(k, math.exp(k * math.log(mean) - mean - math.lgamma(k + 1))) for k in range(60)]
-
-
-def _payouts(
-    operation: Operation, pool: schemes.PayoutPool, source: random.Random, runs: int, days: float
-) -> tuple[Agreement, ...]:
-    by_name = {item.scheme: item for item in schemes.compare(operation, pool, days, operation.block_reward * 0)}
+def _payouts(operation: Operation, pool: schemes.PayoutPool, source: random.Random, runs: int) -> tuple[Agreement, ...]:
+    by_name = {item.scheme: item for item in schemes.compare(operation, pool, DAYS, operation.block_reward * 0)}
     simulations: tuple[tuple[str, Callable[[], float]], ...] = (
-        ("FPPS", lambda: _simulate_fpps(operation, pool, source, days)),
-        ("PPLNS", lambda: _simulate_pplns(operation, pool, source, days)),
+        ("FPPS", lambda: _simulate_fpps(operation, pool, source)),
+        ("PPLNS", lambda: _simulate_pplns(operation, pool, source)),
     )
     found: list[Agreement] = []
     for name, simulate in simulations:
@@ -150,10 +137,10 @@ def _payouts(
     return tuple(found)
 
 
-def _simulate_fpps(operation: Operation, pool: schemes.PayoutPool, source: random.Random, days: float) -> float:
+def _simulate_fpps(operation: Operation, pool: schemes.PayoutPool, source: random.Random) -> float:
     """Return the simulated income in bitcoin under FPPS, which pays every share at once."""
     working = float((1 - operation.stale) * operation.uptime)
-    shares = operation.hash_rate * working * days * DAY_SECONDS / hashes_per_block(pool.share_difficulty)
+    shares = operation.hash_rate * working * DAYS * DAY_SECONDS / hashes_per_block(pool.share_difficulty)
     pay = schemes.fpps(
         pool.share_difficulty,
         operation.difficulty,
@@ -164,7 +151,7 @@ def _simulate_fpps(operation: Operation, pool: schemes.PayoutPool, source: rando
     return poisson_count(source, shares) * float(pay)
 
 
-def _simulate_pplns(operation: Operation, pool: schemes.PayoutPool, source: random.Random, days: float) -> float:
+def _simulate_pplns(operation: Operation, pool: schemes.PayoutPool, source: random.Random) -> float:
     """Return the simulated income in bitcoin under PPLNS.
 
     The times between two blocks of the pool are random, and so are the numbers of shares that the miner finds in these
@@ -183,7 +170,7 @@ def _simulate_pplns(operation: Operation, pool: schemes.PayoutPool, source: rand
     now, income = 0.0, 0.0
     while True:
         before, now = now, now + source.expovariate(1.0) * block_days
-        if now > days:
+        if now > DAYS:
             return income
         intervals.append((before, now, poisson_count(source, shares_per_day * (now - before))))
         intervals = [interval for interval in intervals if interval[1] > now - window_days]

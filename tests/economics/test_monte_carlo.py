@@ -57,6 +57,53 @@ def test_counts_are_drawn_with_the_right_mean_and_spread(mean: float) -> None:
     assert variance == pytest.approx(mean, rel=0.15)
 
 
+SEED_10 = (
+    # quantity, by the formula, simulated, and the interval of the simulation
+    ("mean wait for a block, days", 5.9818e06, 5.55181e06, 3.6664e06, 7.43722e06),
+    ("a block within the median wait", 0.5, 0.54, 0.380262, 0.691922),
+    ("a block within the mean wait", 0.632121, 0.71, 0.546178, 0.83279),
+    ("best share of a day over median", 0.5, 0.53, 0.371041, 0.683097),
+    ("10 blocks take 1.5 times the work", 0.0698537, 0.06, 0.0172082, 0.188764),
+    ("95 % interval contains the mean", 0.975386, 0.98, 0.868966, 0.997246),
+    ("FPPS: mean, bitcoin", 1.51179e-05, 1.49883e-05, 1.47185e-05, 1.52581e-05),
+    ("FPPS: relative spread", 0.0531384, 0.054702, 0.0419743, 0.0674297),
+    ("FPPS: in the 5 to 95 % range", 0.90595, 0.89, 0.746941, 0.956856),
+    ("PPLNS: mean, bitcoin", 1.51179e-05, 1.52458e-05, 1.40703e-05, 1.64212e-05),
+    ("PPLNS: relative spread", 0.225118, 0.234309, 0.164696, 0.303922),
+    ("PPLNS: in the 5 to 95 % range", 0.910016, 0.91, 0.771936, 0.967953),
+)
+
+
+def test_a_seed_gives_the_same_figures_in_every_version() -> None:
+    """A seed that is printed with its figures can be checked by another person, years later."""
+    found = monte_carlo.check(RIG, POOL, seed=10, runs=100)
+    for item, (quantity, *figures) in zip(found, SEED_10, strict=True):
+        assert item.quantity == quantity
+        assert [item.formula, item.simulated, item.low, item.high] == pytest.approx(figures, rel=1e-5), quantity
+
+
+@pytest.mark.parametrize(
+    ("mean", "counts"),
+    [
+        (0.5, [0, 0, 1, 0, 0, 0, 0, 0]),
+        (29.5, [21, 29, 30, 26, 20, 21, 29, 41]),
+        (30.0, [21, 29, 30, 28, 18, 21, 30, 41]),  # up to here, uniform numbers are multiplied
+        (30.5, [30, 28, 32, 36, 42, 26, 46, 28]),
+        (64.0, [63, 65, 71, 56, 63, 69, 61, 61]),
+        (1000.0, [1004, 1019, 973, 1018, 1022, 935, 985, 1036]),
+        (100_000.0, [100136, 100262, 99845, 100250, 99875, 100364, 100110, 99639]),
+    ],
+)
+def test_a_seed_draws_the_same_counts_in_every_version(mean: float, counts: list[int]) -> None:
+    source = random.Random(7)
+    assert [monte_carlo.poisson_count(source, mean) for _ in counts] == counts
+
+
+@pytest.mark.parametrize(("formula", "agrees"), [(0.9, False), (1.0, True), (1.5, True), (2.0, True), (2.1, False)])
+def test_the_bounds_of_an_interval_belong_to_it(formula: float, agrees: bool) -> None:
+    assert monte_carlo.Agreement("x", formula, 1.5, 1.0, 2.0).agrees == agrees
+
+
 def test_too_few_runs_are_refused() -> None:
     with pytest.raises(ValueError, match="runs: expected 100 or more, got 99"):
         monte_carlo.check(RIG, POOL, seed=1, runs=99)

@@ -7,7 +7,7 @@ file; the top of that file; the answer of a node, a running miner or a price sou
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from stratum_miner.economics import chain, mainnet
 from stratum_miner.economics.income import Operation, depreciation_per_day
 from stratum_miner.economics.odds import YEAR_DAYS
-from stratum_miner.economics.outlook import Assumptions, Payback, payback
+from stratum_miner.economics.outlook import HORIZON_DAYS, Assumptions, Payback, payback
 from stratum_miner.economics.profit import files, terms
 from stratum_miner.economics.profit.machines import Machine, machine_named, machine_of
 from stratum_miner.economics.profit.terms import TermError
@@ -183,10 +183,9 @@ def complete_scenario(raw: RawScenario) -> Scenario:
     """Parse every value and fill in the defaults. Raises TermError for the first value that is invalid or missing."""
     parsed = {name: terms.PARSERS[name](value.where, value.text) for name, value in raw.values.items()}
     machines = raw.machines or (_machine(parsed),)
-    if raw.machines and ("hash_rate" in raw.values or "power" in raw.values):
-        where = raw.values.get("hash_rate", raw.values.get("power"))
-        assert where is not None
-        raise TermError(f"{where.where}: expected either machines, or a hash rate and a power, got both")
+    own = [raw.values[name] for name in ("hash_rate", "power") if name in raw.values]
+    if raw.machines and own:
+        raise TermError(f"{own[0].where}: expected either machines, or a hash rate and a power, got both")
     _require(parsed, "electricity", "the price of 1 kWh, as in --electricity 0.30")
     currency = terms.check_same_currency(
         {name: (value.where, value.text) for name, value in raw.values.items()}, parsed.get("currency", "")
@@ -211,13 +210,9 @@ def complete_scenario(raw: RawScenario) -> Scenario:
         difficulty=float(parsed["difficulty"]),
         block_reward=subsidy + fees,
         price=parsed.get("price", Decimal(0)),
-        pool_fee=parsed.get("pool_fee", Decimal(0)),
-        stale=parsed.get("stale", Decimal(0)),
-        uptime=parsed.get("uptime", Decimal(1)),
-        cooling=parsed.get("cooling", Decimal(0)),
-        other_costs_per_day=sum((parsed.get(name, Decimal(0)) for name in ("hosting", "maintenance")), Decimal(0))
-        * MONTHS / YEAR,
-    )  # fmt: skip
+        other_costs_per_day=(parsed.get("hosting", Decimal(0)) + parsed.get("maintenance", Decimal(0))) * MONTHS / YEAR,
+        **{name: parsed[name] for name in ("pool_fee", "stale", "uptime", "cooling") if name in parsed},
+    )
     return Scenario(
         name=raw.name,
         operation=operation,
@@ -233,7 +228,7 @@ def complete_scenario(raw: RawScenario) -> Scenario:
         assumptions=Assumptions(
             growth=parsed.get("difficulty_growth", 0.0),
             price_growth=parsed.get("price_growth", 0.0),
-            halvings=() if height is None else chain.halving_days(height, 365 * 30),
+            halvings=() if height is None else chain.halving_days(height, HORIZON_DAYS),
             subsidy_share=subsidy / (subsidy + fees),
         ),
         band=float(parsed.get("growth_band", DEFAULT_BAND)),
@@ -284,22 +279,14 @@ def _listed(item: Any, known: dict[str, Machine], where: str) -> Machine:
         return machine_of(values, name or "machine", where, count=number)
     base = machine_named(name, known, where)
     files.check_keys(values, ["capex"], where)
-    capex = base.capex
     if "capex" in values:
-        capex = terms.capex_of_machine(f"{where}: capex", files.text(values["capex"], where))
-    return Machine(
-        name=base.name, count=number, hash_rate=base.hash_rate, power=base.power, capex=capex, source=base.source,
-        date=base.date,
-    )  # fmt: skip
+        base = replace(base, capex=terms.capex_of_machine(f"{where}: capex", files.text(values["capex"], where)))
+    return replace(base, count=number)
 
 
 def _named(text: str, known: dict[str, Machine], where: str) -> Machine:
     number, name = terms.machine_and_count(where, text)
-    base = machine_named(name, known, where)
-    return Machine(
-        name=base.name, count=number, hash_rate=base.hash_rate, power=base.power, capex=base.capex, source=base.source,
-        date=base.date,
-    )  # fmt: skip
+    return replace(machine_named(name, known, where), count=number)
 
 
 def _over(upper: RawScenario, lower: RawScenario, name: str) -> RawScenario:

@@ -17,7 +17,7 @@ from stratum_miner.economics import chain
 from stratum_miner.quantities import parse_hash_rate
 from stratum_miner.written_numbers import MAX_LENGTH, AmbiguousNumberError
 
-LEAST = 1e-12
+LEAST = Decimal("1e-12")
 """Minimum absolute value of a number other than 0. Smaller numbers are typing errors, and would take many digits to
 print."""
 MAX_MONEY = Decimal(10) ** 12
