@@ -9,7 +9,7 @@ from stratum_miner.stratum import events, extensions, fields
 from stratum_miner.stratum.client_connection import ClientConnection
 from stratum_miner.stratum.client_messages import Configure
 from stratum_miner.stratum.server_connection import ServerConnection
-from tests.pool.test_judging import SansIoPool
+from tests.downstream.sans_io_pool import SansIoPool
 
 
 @dataclass(frozen=True, slots=True)

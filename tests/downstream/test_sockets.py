@@ -1,4 +1,4 @@
-"""The pool on real loopback sockets: what memory streams cannot show."""
+"""Connections on real loopback sockets: what memory streams cannot show."""
 
 import errno
 import socket
