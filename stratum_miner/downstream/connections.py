@@ -33,7 +33,14 @@ miner, it serves the other miners."""
 SEND_BUFFER = 64 << 10
 """Send buffer of a socket, in bytes. It is small, so that a miner that does not read is detected soon. By default, the
 operating system would buffer megabytes."""
-KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+KEEPALIVE_IDLE = 60
+"""Seconds without a byte after which the operating system asks whether the miner is still there."""
+KEEPALIVE = {
+    "TCP_KEEPIDLE": KEEPALIVE_IDLE,
+    "TCP_KEEPALIVE": KEEPALIVE_IDLE,  # the name of TCP_KEEPIDLE on macOS
+    "TCP_KEEPINTVL": 15,
+    "TCP_KEEPCNT": 4,
+}
 """TCP keepalive settings, times in seconds. With these settings, the operating system notices within two minutes that a
 miner has vanished."""
 USER_TIMEOUT_MS = 120_000
@@ -383,7 +390,7 @@ def _set_options(stream: trio.abc.Stream) -> None:
     transport = innermost(stream)
     if not isinstance(transport, trio.SocketStream):
         return
-    transport.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    transport.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, True)
     transport.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     options = KEEPALIVE | {"TCP_USER_TIMEOUT": USER_TIMEOUT_MS}
     for name, value in options.items():

@@ -197,3 +197,98 @@ def test_a_few_shares_where_none_was_expected_are_no_rate(shares: int, changes: 
     for second in range(shares):
         assert vardiff.on_share(float(second), 1.0) is None
     assert (vardiff.on_tick(60.0) is not None) == changes
+
+
+def first_change(config: VardiffConfig, *, until: float = 1000.0) -> tuple[float, float]:
+    """Time and difficulty of the first change for a miner of difficulty 1 that finds nothing."""
+    vardiff = Vardiff(config, 1.0, 100.0)
+    for quarter in range(int(until * 4)):
+        difficulty = vardiff.on_tick(100.0 + quarter / 4)
+        if difficulty is not None:
+            return quarter / 4, difficulty
+    raise AssertionError(f"no change within {until} s")
+
+
+@pytest.mark.parametrize(
+    ("config", "seconds", "difficulty"),
+    [
+        # nothing where twelve shares are expected says enough at the first look
+        (VardiffConfig(target_seconds=1.0, retarget_seconds=500.0), 12.0, 1 / 12),
+        # looks at 5, 7.5 and 11.25: each when half as much again has passed; nine shares are too few to be missed
+        (VardiffConfig(target_seconds=1.0, retarget_seconds=5.0), 11.25, 1 / 11.25),
+        # looks at 2, 3, 4.5, and then every two seconds
+        (VardiffConfig(target_seconds=1.0, retarget_seconds=2.0), 10.5, 1 / 10.5),
+        # the defaults: a share in ten seconds is wanted; looks at 60 and 90
+        (VardiffConfig(), 90.0, 1 / 9),
+    ],
+)
+def test_when_silence_is_noticed(config: VardiffConfig, seconds: float, difficulty: float) -> None:
+    changed_at, changed_to = first_change(config)
+    assert changed_at == seconds
+    assert changed_to == pytest.approx(difficulty)
+
+
+def after_shares(shares: int, seconds: float, **settings: float) -> float | None:
+    """What a look after this time decides, one share a second being wanted and this number having come at once."""
+    config = VardiffConfig(**{"target_seconds": 1.0, "retarget_seconds": 1000.0} | settings)
+    vardiff = Vardiff(config, 1.0, 100.0)
+    for _ in range(shares):
+        assert vardiff.on_share(100.5, 1.0) is None, "the rate of half a second is none"
+    return vardiff.on_tick(100.0 + seconds)
+
+
+@pytest.mark.parametrize(
+    ("shares", "seconds", "difficulty"),
+    [
+        # of n expected shares, chance explains three roots of n fewer, and three roots and three shares more
+        (16, 16, None), (5, 16, None), (4, 16, 1 / 4), (16 + 12 + 2, 16, None), (16 + 12 + 3, 16, 31 / 16),
+        (400 + 60 + 3, 400, None),  # far beyond chance, but less than the dead band
+        (519, 400, None), (520, 400, 1.3), (308, 400, None), (307, 400, 307 / 400),
+    ],
+)  # fmt: skip
+def test_what_chance_explains_changes_nothing(shares: int, seconds: float, difficulty: float | None) -> None:
+    assert after_shares(shares, seconds) == (None if difficulty is None else pytest.approx(difficulty))
+
+
+@pytest.mark.parametrize(("shares", "changes"), [(799, False), (800, True), (201, False), (200, True)])
+def test_the_dead_band_ends_where_it_is_said_to(shares: int, changes: bool) -> None:
+    assert (after_shares(shares, 400, variance=1.0) is not None) == changes
+
+
+def test_sixteen_shares_are_enough_for_a_look_after_a_second() -> None:
+    vardiff = Vardiff(VardiffConfig(target_seconds=1.0, retarget_seconds=500.0), 1.0, 100.0)
+    assert [vardiff.on_share(102.0, 1.0) for _ in range(16)] == [None] * 15 + [8.0]
+    assert vardiff.difficulty == 8.0
+    vardiff = Vardiff(VardiffConfig(target_seconds=1.0, retarget_seconds=500.0), 1.0, 100.0)
+    assert [vardiff.on_share(100.99, 1.0) for _ in range(16)] == [None] * 16
+    assert vardiff.on_share(101.0, 1.0) == 17.0
+
+
+def test_the_next_look_comes_when_there_are_half_as_many_shares_again() -> None:
+    vardiff = Vardiff(VardiffConfig(target_seconds=1.0, retarget_seconds=500.0), 1.0, 100.0)
+    decided = [vardiff.on_share(109.0, 1.0) for _ in range(24)]
+    assert decided == [None] * 23 + [pytest.approx(24 / 9)], "22 would have been too many, but nobody looked"
+
+
+@pytest.mark.parametrize(("seconds", "starts_anew"), [(99.9, False), (100.0, True)])
+def test_after_ten_periods_without_a_change_the_count_starts_anew(seconds: float, starts_anew: bool) -> None:
+    vardiff = Vardiff(VardiffConfig(target_seconds=1.0, retarget_seconds=10.0), 1.0, 0.0)
+    for _ in range(100):
+        vardiff.on_share(0.5, 1.0)
+    assert vardiff.on_tick(seconds) is None
+    assert vardiff.on_tick(110.0) == (pytest.approx(0.1) if starts_anew else None)
+
+
+def test_the_widest_bounds() -> None:
+    """Nearly every hash is a share of 2^-32, and no network comes near 1e15 (docs/reference/stratum.md#regtest)."""
+    config = VardiffConfig(target_seconds=1.0, retarget_seconds=500.0)
+    easiest, hardest = Vardiff(config, 2.0**-31, 0.0), Vardiff(config, 1e14, 0.0)
+    assert easiest.on_tick(100.0) == 1 / (1 << 32)
+    for _ in range(2000):
+        hardest.on_share(0.5, 1e14)
+    assert hardest.on_tick(20.0) == 10**15
+
+
+def test_a_single_difficulty_may_be_all_that_is_allowed() -> None:
+    config = VardiffConfig(minimum=2.0, maximum=2.0)
+    assert (config.minimum, config.maximum) == (2.0, 2.0)
