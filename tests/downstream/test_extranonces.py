@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.downstream import extranonces
-from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
+from stratum_miner.downstream.extranonces import ExtranonceRegistry, ExtranoncesExhausted, Lease
 from stratum_miner.pool.job_factory import PoolJob
 from tests.downstream.cost import bytecodes
 
@@ -106,3 +106,39 @@ def test_no_two_live_leases_share_an_extranonce1(steps: list[tuple[str, int]]) -
             known = live + gone
             live.append(registry.lease(now, known[index % len(known)].session_id))
         assert len({lease.extranonce1 for lease in live}) == len(live) == registry.live
+
+
+def test_without_more_said_it_counts_from_zero_in_four_bytes_and_a_session_rests_ten_minutes() -> None:
+    registry = ExtranonceRegistry[PoolJob]()
+    first, second = registry.lease(0.0), registry.lease(0.0)
+    assert (first.extranonce1, second.extranonce1) == (bytes(4), b"\x00\x00\x00\x01")
+    assert first.extranonce2_size == 8
+    assert len(bytes.fromhex(first.session_id)) == 8, "a secret that nobody guesses"
+    registry.release(first, 1000.0)
+    registry.release(second, 1000.0)
+    assert registry.lease(1599.9, first.session_id).extranonce1 == first.extranonce1
+    assert registry.lease(1600.0, second.session_id).extranonce1 != second.extranonce1
+
+
+def test_of_ten_thousand_sessions_that_ended_the_one_that_ended_first_is_forgotten_first() -> None:
+    registry = ExtranonceRegistry[PoolJob]()
+    leases = [registry.lease(0.0) for _ in range(10_001)]
+    for lease in leases[:10_000]:
+        registry.release(lease, 0.0)
+    assert registry.remembers(leases[0].session_id)
+    registry.release(leases[10_000], 0.0)
+    assert [registry.remembers(leases[number].session_id) for number in (0, 1, 10_000)] == [False, True, True]
+    assert registry.live == 0
+
+
+def test_when_all_values_are_in_use_there_is_none_for_one_more() -> None:
+    registry = ExtranonceRegistry[PoolJob](size=1, first=254)
+    leases = [registry.lease(0.0) for _ in range(256)]
+    assert [lease.extranonce1 for lease in leases[:3]] == [b"\xfe", b"\xff", b"\x00"]
+    with pytest.raises(ExtranoncesExhausted, match=r"^all 256 values of extranonce1 are in use by connected miners$"):
+        registry.lease(0.0)
+    registry.release(leases[9], 0.0)
+    registry.release(leases[7], 0.0)
+    assert registry.lease(1.0).extranonce1 == leases[9].extranonce1, "the one that rested longest"
+    assert registry.remembers(leases[7].session_id)
+    assert registry.live == 255

@@ -1,6 +1,5 @@
 """Exact judgement: boundaries to the unit, the order of checks, bounded memory, nothing changed by a refusal."""
 
-import tracemalloc
 from dataclasses import replace
 
 import msgspec
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.downstream.jobs import MAX_JOBS, MAX_OLD_JOBS, JobTable, SessionJob
-from stratum_miner.downstream.share_memory import MAX_BYTES, MAX_SHARES, SHARE_BYTES, SeenShares
+from stratum_miner.downstream.share_memory import MAX_SHARES, SeenShares
 from stratum_miner.downstream.validator import Accepted, Refused, ShareValidator, ShareVerdict, Solution, solution_of
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool.job_factory import JobFactory, PoolJob
@@ -301,18 +300,6 @@ def test_a_share_that_is_forgotten_may_come_again() -> None:
     assert isinstance(validator.judge(SUBMIT, jobs, NOW), Accepted)
 
 
-def test_a_remembered_share_takes_no_more_than_is_said() -> None:
-    memory, jobs = FairBound(MAX_SHARES), [SeenShares() for _ in range(3)]
-    tracemalloc.start()
-    for seen, count in zip(jobs, (10, 1000, 52_430), strict=True):  # the worst: the hash table has just grown
-        for number in range(count):
-            seen.add(number.to_bytes(32, "big"), memory)
-    taken, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert taken / memory.used < SHARE_BYTES
-    assert MAX_SHARES * SHARE_BYTES <= MAX_BYTES
-
-
 @given(
     mask=st.integers(0, 0x1FFFE000).map(lambda bits: bits & 0x1FFFE000),
     bits=st.integers(0, 0xFFFFFFFF),
@@ -351,3 +338,70 @@ def test_a_stale_or_weak_candidate_is_given_out_once(stale: bool) -> None:
     assert isinstance(first.candidate, Solution)
     assert isinstance(second, Refused)
     assert (second.reason, second.candidate) == (ErrorReason.DUPLICATE, None)
+
+
+@pytest.mark.parametrize(("bits", "good"), [(0x2000, True), (0x4000, True), (0x6000, True), (0x8000, False)])
+def test_a_bit_that_the_job_itself_sets_may_be_named_without_being_granted(bits: int, good: bool) -> None:
+    job = job_of(target=2**256 - 1, mask=0x4000)
+    content = replace(job.announced.content, version=0x20002000)
+    verdict = judge(
+        msgspec.structs.replace(job, announced=replace(job.announced, content=content)),
+        replace(SUBMIT, version_bits=bits),
+    )
+    assert isinstance(verdict, Accepted) == good
+    if isinstance(verdict, Accepted):
+        assert int.from_bytes(verdict.solution.header[:4], "little") == 0x20002000 | bits
+
+
+def test_an_old_jobs_share_is_known_by_what_its_session_had() -> None:
+    """With its own extranonce1 and version mask, though the session has others by now."""
+    job = job_of(target=2**256 - 1, mask=0x6000)
+    validator, jobs = ShareValidator(), JobTable[PoolJob](max_jobs=1)
+    validator.set_tip(job.announced.content.previous_hash)
+    jobs.add(job)
+    rolled = replace(SUBMIT, version_bits=0x4000)
+    assert isinstance(validator.judge(rolled, jobs, NOW), Accepted)
+    content = replace(job.announced.content, job_id="2")
+    jobs.add(msgspec.structs.replace(job, announced=replace(job.announced, content=content), extranonce1=b"\x05" * 4))
+    verdicts = [validator.judge(each, jobs, NOW) for each in (rolled, SUBMIT)]
+    assert [each.reason for each in verdicts if isinstance(each, Refused)] == [
+        ErrorReason.DUPLICATE,
+        ErrorReason.JOB_NOT_FOUND,
+    ]
+
+
+def test_what_a_share_is_credited_with() -> None:
+    """The difficulty of the job; whether it is a block, and the best difficulty that its hash meets, beside it."""
+    hard, easy = judge(job_of(target=2**256 - 1)), judge(job_of(target=2**256 - 1, nbits=EASY_BITS), block_submit())
+    assert isinstance(hard, Accepted)
+    assert isinstance(easy, Accepted)
+    assert (hard.difficulty, hard.is_block, easy.is_block) == (0.5, False, True)
+    value = hash_value(hard.solution.digest)
+    assert hard.solution.difficulty == pytest.approx((0xFFFF << 208) / value)
+
+
+def block_submit() -> Submit:
+    job = job_of(target=1, nbits=EASY_BITS)
+    return next(
+        each for each in (replace(SUBMIT, nonce=nonce) for nonce in range(100)) if solution_of(each, job).is_block
+    )
+
+
+def test_a_block_in_a_flood_is_given_out_and_its_work_counts() -> None:
+    """Where no further share is remembered."""
+    job = job_of(target=2**256 - 1, nbits=EASY_BITS)
+    validator, jobs = ShareValidator(memory=FairBound(0)), table(job)
+    validator.set_tip(job.announced.content.previous_hash)
+    verdict = validator.judge(block_submit(), jobs, NOW)
+    assert isinstance(verdict, Refused)
+    assert verdict.message.startswith("too many valid shares: 0 on the current jobs")
+    assert (verdict.candidate is not None, verdict.work) == (True, 0.5)
+
+
+def test_a_stale_block_with_a_time_that_no_node_takes_is_no_candidate() -> None:
+    job = job_of(target=2**256 - 1, nbits=EASY_BITS)
+    submits = (replace(SUBMIT, ntime=int(NOW) - 1, nonce=nonce) for nonce in range(100))
+    submit = next(each for each in submits if solution_of(each, job).is_block)
+    verdict = judge(job, submit, tip=bytes(32))
+    assert isinstance(verdict, Refused)
+    assert (verdict.candidate, verdict.work) == (None, 0.0)
