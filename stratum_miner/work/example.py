@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
+from stratum_miner.bitcoin.target import MAX_TARGET
 from stratum_miner.work.job import CoinbaseBody, Job, Origin, PoolKey
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import WorkUnit
@@ -25,7 +25,7 @@ def unit_of(number: int, *, target: int = EASY, first_nonce: int = 1000 * 7, non
         nbits=0x207FFFFF,
         ntime=0x4966BC61,
         clean_jobs=True,
-        share_target=target_from_difficulty(1e-9),
+        share_target=MAX_TARGET,
     )
     space = SearchSpace()
     space.set_job(job)

@@ -1,13 +1,15 @@
 """Computes hash rates over sliding windows from a counter of hashes. This module reads no clock: time is an
 argument."""
 
+import math
 from bisect import bisect_right
 from collections import deque
 
 WINDOWS = (5.0, 60.0, 900.0)
 """Lengths of the windows in seconds. Other mining programs use the same windows: 5 s, 1 min, 15 min."""
 RESOLUTION = 0.5
-"""Default number of seconds between two kept samples. The longest window then has at most 1,800 samples."""
+"""Default resolution in seconds. A sample is kept if the samples before and after it are at least this far apart. So
+the longest window has at most 3,600 samples."""
 
 
 class HashRateMeter:
@@ -28,7 +30,7 @@ class HashRateMeter:
         if len(samples) >= 2 and now - samples[-2][0] < self._resolution:
             samples.pop()
         samples.append((now, hashes))
-        while len(samples) > 2 and samples[1][0] <= now - self._longest:
+        while samples[1][0] <= now - self._longest:
             samples.popleft()
 
     def rate(self, window: float) -> float:
@@ -38,7 +40,7 @@ class HashRateMeter:
 
     def rate_at(self, now: float, hashes: int, window: float) -> float:
         """Return the rate that ``rate`` would return after ``sample(now, hashes)``, but record nothing."""
-        index = max(0, bisect_right(self._samples, (now - window, 1 << 128)) - 1)
+        index = max(0, bisect_right(self._samples, (now - window, math.inf)) - 1)
         start_time, start_hashes = self._samples[index]
         return (hashes - start_hashes) / (now - start_time) if now > start_time else 0.0
 

@@ -13,7 +13,7 @@ from stratum_miner.bitcoin.coinbase import height_from_coinbase_prefix
 from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.merkle import fold_branch
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.bitcoin.target import MAX_TARGET, difficulty_from_target, target_from_bits
+from stratum_miner.bitcoin.target import MAX_TARGET, difficulty_from_target, expected_hashes, target_from_bits
 
 MAX_EXTRANONCE2_SIZE = 32
 """Largest extranonce2 in bytes, more than any known pool assigns. The protocol code rejects larger sizes."""
@@ -68,9 +68,7 @@ class CoinbaseBody:
         """Return 32 bytes that are equal for two bodies if and only if both give the same merkle root for each
         extranonce2.
         """
-        return _hash_of(
-            self.prefix + self.extranonce1, bytes([self.extranonce2_size]), self.suffix, b"".join(self.branch)
-        )
+        return _hash_of((self.prefix + self.extranonce1, self.extranonce2_size, self.suffix, self.branch))
 
     def coinbase(self, extranonce2: bytes) -> bytes:
         """Return the coinbase transaction without witness; its sha256d is the txid.
@@ -103,7 +101,7 @@ class HeaderBody:
 
     def template_key(self) -> bytes:
         """Return 32 bytes that are equal for two bodies if and only if their merkle roots are equal."""
-        return _hash_of(self.root)
+        return _hash_of((self.root,))
 
     def merkle_root(self, extranonce2: bytes) -> bytes:
         """Return the root, in internal order. Raises ValueError if ``extranonce2`` is not empty."""
@@ -184,7 +182,7 @@ class Job:
     @property
     def share_chance(self) -> float:
         """Probability that one hash meets the share target."""
-        return min(1.0, (self.share_target + 1) / 2**256)
+        return float(1 / expected_hashes(self.share_target))
 
     @property
     def rollable_mask(self) -> int:
@@ -198,7 +196,7 @@ class Job:
 
         If two jobs have the same hash, a header that the miner makes for one job may also be a header of the other.
         """
-        return _hash_of(self.previous_hash, self.nbits.to_bytes(4, "little"), self.body.template_key())
+        return _hash_of((self.previous_hash, self.nbits, self.body.template_key()))
 
     def merkle_root(self, extranonce2: bytes) -> bytes:
         """Return the merkle root in internal order. Raises ValueError if ``extranonce2`` has a wrong size."""
@@ -216,8 +214,9 @@ class Job:
         )
 
 
-def _hash_of(*parts: bytes) -> bytes:
-    return sha256d(b"".join(len(part).to_bytes(4, "little") + part for part in parts))
+def _hash_of(content: tuple[object, ...]) -> bytes:
+    """Return a hash of byte strings and numbers. Two tuples with different contents never have the same repr."""
+    return sha256d(repr(content).encode())
 
 
 def _check_extranonce2(extranonce2: bytes, size: int) -> None:

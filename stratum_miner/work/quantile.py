@@ -18,6 +18,6 @@ def rank(fraction: float, count: int) -> int:
     return max(1, -(-exact.numerator * count // exact.denominator))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache
 def _exact(fraction: float) -> Fraction:
     return Fraction(str(fraction))

@@ -5,14 +5,27 @@ is increased only when no unit with the present ntime is left. It is increased b
 the job arrived, because some pools reject a share whose ntime is increased by more.
 """
 
+from dataclasses import dataclass
+
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.work.job import Job
 from stratum_miner.work.unit import WorkUnit
-from stratum_miner.work.versions import Versions
+from stratum_miner.work.versions import VERSION_BITS, Versions
 from stratum_miner.work.visited import Visited
 
 MAX_NTIME_ROLL = 600
 """Largest difference in seconds between the ntime of a work unit and the ntime of its job, however old the job is."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far the search of the current job has come."""
+
+    content: bytes
+    """``content_hash`` of the job."""
+    received_at: float
+    """Time at which a job with this content arrived first."""
+    ntime_offset: int = 0
 
 
 class SearchSpace:
@@ -25,10 +38,8 @@ class SearchSpace:
     def __init__(self, visited: Visited | None = None) -> None:
         self._visited = visited or Visited()
         self._job: Job | None = None
-        self._content: bytes | None = None
-        """``content_hash`` of the current job; None before the first unit of the job."""
-        self._received_at = 0.0
-        self._ntime_offset = 0
+        self._progress: _Progress | None = None
+        """None before the first unit of the current job."""
 
     def set_job(self, job: Job) -> None:
         """Make ``job`` the current job.
@@ -36,9 +47,9 @@ class SearchSpace:
         The hashing that this requires is postponed to the first ``next_unit``, so that work on the previous job can be
         stopped without delay.
         """
-        self._job, self._content = job, None
+        self._job, self._progress = job, None
 
-    def next_unit(self, now: float, rollable: int = 0, at_once: int = 32) -> WorkUnit | None:
+    def next_unit(self, now: float, rollable: int = 0, at_once: int = VERSION_BITS) -> WorkUnit | None:
         """Return a work unit that was never returned before. Return None if there is no job, or if no work unit is left
         at this time.
 
@@ -48,29 +59,29 @@ class SearchSpace:
         job = self._job
         if job is None:
             return None
-        content = self._begin(job) if self._content is None else self._content
+        progress = self._begin(job) if self._progress is None else self._progress
         versions = Versions(job.version, job.rollable_mask)
-        last_offset = min(max(0, int(now - self._received_at)), MAX_NTIME_ROLL, 0xFFFFFFFF - job.ntime)
-        while self._ntime_offset <= last_offset:
-            ntime = job.ntime + self._ntime_offset
+        last_offset = min(max(0, int(now - progress.received_at)), MAX_NTIME_ROLL, 0xFFFFFFFF - job.ntime)
+        while progress.ntime_offset <= last_offset:
+            ntime = job.ntime + progress.ntime_offset
             taken = self._visited.take(
-                _template_name(content, ntime), job.extranonce2_size, versions, rollable, at_once
+                _template_name(progress.content, ntime), job.extranonce2_size, versions, rollable, at_once
             )
             if taken is not None:
                 return _unit(job, taken[0], ntime, taken[1])
-            self._ntime_offset += 1
+            progress.ntime_offset += 1
         return None
 
-    def _begin(self, job: Job) -> bytes:
-        content = self._content = job.content_hash()
+    def _begin(self, job: Job) -> _Progress:
+        content = job.content_hash()
         name = _template_name(content, job.ntime)
-        self._received_at = self._visited.known_since(name, job.extranonce2_size, job.received_at)
-        self._ntime_offset = 0
-        return content
+        received_at = self._visited.known_since(name, job.extranonce2_size, job.received_at)
+        self._progress = _Progress(content, received_at)
+        return self._progress
 
 
 def _template_name(content: bytes, ntime: int) -> bytes:
-    return sha256d(content + ntime.to_bytes(4, "little"))
+    return sha256d(content + b"%d" % ntime)
 
 
 def _unit(job: Job, extranonce2: bytes, ntime: int, versions: Versions) -> WorkUnit:

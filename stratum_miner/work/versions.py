@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 ALL_BITS = 0xFFFFFFFF
+VERSION_BITS = ALL_BITS.bit_count()
+"""Number of bits of a version."""
 
 
 class Versions(NamedTuple):

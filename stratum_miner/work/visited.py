@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from stratum_miner.work.versions import ALL_VERSIONS, Versions, lowest_bits
+from stratum_miner.work.versions import ALL_VERSIONS, VERSION_BITS, Versions, lowest_bits
 
 MAX_TEMPLATES = 512
 """Maximum number of header templates (see the module) whose tables are kept in memory. A job without extranonce2 uses a
@@ -83,13 +83,13 @@ class _Template:
 
     def __init__(self, begin: int, limit: int) -> None:
         self.entries = [_Entry(begin, limit - begin, (ALL_VERSIONS,))] if begin < limit else []
-        self.unused_from = min(begin, limit)
+        self.unused_from = begin
         """The lowest number of an extranonce2 value such that neither this value nor a higher one was used so far."""
         self.known_since: float | None = None
 
     def take(self, wanted: Versions, rollable: int, at_once: int) -> tuple[int, Versions] | None:
         best: _Choice | None = None
-        most = min((wanted.mask & rollable).bit_count(), at_once)
+        most = lowest_bits(wanted.mask & rollable, at_once).bit_count()
         for choice in self._choices(wanted, rollable, at_once):
             if choice.is_better_than(best):
                 best = choice
@@ -161,7 +161,7 @@ class Visited:
         return template.known_since
 
     def take(
-        self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = 32
+        self, name: bytes, size: int, versions: Versions, rollable: int = 0, at_once: int = VERSION_BITS
     ) -> tuple[bytes, Versions] | None:
         """Return an extranonce2 of ``size`` bytes and a set of its unused versions, or None if the header template has
         no unused version left that the job permits. ``name`` is the 32-byte name of the header template. ``versions``

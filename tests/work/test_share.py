@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stratum_miner.bitcoin.header import swap_words
-from stratum_miner.bitcoin.target import target_from_difficulty
+from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.stratum_job import submit_of
 from stratum_miner.work.job import Job
@@ -97,6 +97,76 @@ def test_rolled_bits_inside_the_unit_are_allowed(vector: dict[str, Any]) -> None
     assert isinstance(verify(replace(claim, unit=unit)), Share)
     narrower = replace(unit, version_mask=bits & (bits - 1))
     assert verify(replace(claim, unit=narrower)) is InvalidNonce.OUTSIDE_UNIT
+
+
+def unit_with(target: int, **changes: Any) -> WorkUnit:
+    """A unit of a job of which every hash is a share."""
+    job = make_job(share_target=MAX_TARGET)
+    return WorkUnit(
+        job=job,
+        extranonce2=bytes(4),
+        ntime=job.ntime,
+        version=job.version,
+        header=job.header(bytes(4), job.ntime, 0, job.version).to_bytes(),
+        target=target,
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "inside", "outside"),
+    [
+        (0, 1 << 32, [0, 0xFFFFFFFF], [-1, 1 << 32]),
+        (5, 10, [5, 14], [4, 15]),
+        (0xFFFFFFFF, 2, [0xFFFFFFFF, 0], [0xFFFFFFFE, 1]),
+    ],
+)
+def test_the_nonces_of_a_unit_end_where_they_end(first: int, count: int, inside: list[int], outside: list[int]) -> None:
+    unit = unit_with(MAX_TARGET, first_nonce=first, nonce_count=count)
+    assert all(isinstance(verify(NonceFound(unit, nonce, unit.version)), Share) for nonce in inside)
+    assert all(verify(NonceFound(unit, nonce, unit.version)) is InvalidNonce.OUTSIDE_UNIT for nonce in outside)
+
+
+def test_a_unit_has_all_nonces_and_one_version_unless_it_says_otherwise() -> None:
+    unit = unit_with(MAX_TARGET)
+    assert unit.hashes == 1 << 32
+    assert isinstance(verify(NonceFound(unit, 0, unit.version)), Share)
+    assert verify(NonceFound(unit, 0, unit.version ^ 1)) is InvalidNonce.OUTSIDE_UNIT
+    assert unit_with(MAX_TARGET, version_mask=0x6000, nonce_count=3).hashes == 12
+
+
+def test_a_hash_that_equals_a_target_meets_it() -> None:
+    share = verify(NonceFound(unit_with(MAX_TARGET), 7, 0x20000000))
+    assert isinstance(share, Share)
+    assert isinstance(verify(NonceFound(unit_with(share.hash_value), 7, 0x20000000)), Share)
+    less = unit_with(share.hash_value - 1)
+    assert verify(NonceFound(less, 7, 0x20000000)) is InvalidNonce.ABOVE_UNIT_TARGET
+    for name in ("share_target", "network_target"):
+        job = make_job(nbits=0x1D00FFFF, share_target=1)
+        object.__setattr__(job, name, share.hash_value)
+        assert isinstance(verify(NonceFound(replace(unit_with(MAX_TARGET), job=job), 7, 0x20000000)), Share)
+        object.__setattr__(job, name, share.hash_value - 1)
+        assert isinstance(verify(NonceFound(replace(unit_with(MAX_TARGET), job=job), 7, 0x20000000)), BelowTarget)
+
+
+def test_a_hash_that_equals_the_network_target_is_a_block() -> None:
+    share = verify(NonceFound(unit_with(MAX_TARGET), 7, 0x20000000))
+    assert isinstance(share, Share)
+    object.__setattr__(share.job, "network_target", share.hash_value)
+    assert share.is_block
+    object.__setattr__(share.job, "network_target", share.hash_value - 1)
+    assert not share.is_block
+
+
+def test_shares_that_differ_in_the_version_alone_have_one_key() -> None:
+    share = verify(NonceFound(unit_with(MAX_TARGET, version_mask=0x2000), 7, 0x20000000))
+    rolled = verify(NonceFound(unit_with(MAX_TARGET, version_mask=0x2000), 7, 0x20002000))
+    other = verify(NonceFound(unit_with(MAX_TARGET), 8, 0x20000000))
+    assert isinstance(share, Share)
+    assert isinstance(rolled, Share)
+    assert isinstance(other, Share)
+    assert share.dedup_key == rolled.dedup_key == (share.job.origin.session, share.header[4:])
+    assert share.dedup_key != other.dedup_key
 
 
 def test_below_both_targets_is_no_share_and_no_error() -> None:

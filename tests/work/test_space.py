@@ -121,7 +121,7 @@ def test_time_is_rolled_ten_minutes_at_most() -> None:
     job = make_job(extranonce2_size=0)
     space.set_job(job)
     units = take(space, 2000, now=100.0 + 86400)
-    assert [unit.ntime - job.ntime for unit in units] == list(range(MAX_NTIME_ROLL + 1))
+    assert [unit.ntime - job.ntime for unit in units] == list(range(600 + 1))
 
 
 def test_time_does_not_leave_32_bits() -> None:
@@ -296,6 +296,37 @@ def test_jobs_that_cannot_be(changes: dict[str, object], needle: str) -> None:
 def test_extranonce2_of_a_wrong_size() -> None:
     with pytest.raises(ValueError, match="expected 4 bytes"):
         make_job().merkle_root(b"\x00")
+
+
+def test_jobs_at_the_edge_of_what_can_be() -> None:
+    assert make_job(extranonce2_size=32).merkle_root(bytes(32)) != make_job(extranonce2_size=0).merkle_root(b"")
+    assert make_job(share_target=1).share_target == 1
+    with pytest.raises(ValueError, match="0 to 32"):
+        make_job(extranonce2_size=-1)
+
+
+def test_the_chance_of_a_share_is_its_part_of_all_hashes() -> None:
+    assert make_job(share_target=(1 << 256) - 1).share_chance == 1
+    assert make_job(share_target=(1 << 255) - 1).share_chance == 0.5
+    assert make_job(share_target=1).share_chance == 2**-255
+
+
+def test_a_job_permits_no_version_bits_unless_it_says_so() -> None:
+    space = SearchSpace()
+    space.set_job(made())
+    unit = space.next_unit(0.0, ALL_BITS)
+    assert unit is not None
+    assert unit.version_mask == 0
+
+
+def test_a_caller_rolls_no_bits_unless_it_says_so_and_then_all_that_it_names() -> None:
+    space = SearchSpace()
+    space.set_job(make_job(version=0, version_mask=ALL_BITS))
+    plain, rolled = space.next_unit(100.0), space.next_unit(100.0, ALL_BITS)
+    assert plain is not None
+    assert rolled is not None
+    assert (plain.version_mask, plain.version) == (0, 0)
+    assert rolled.version_mask == ALL_BITS, "of the next extranonce2"
 
 
 def test_looser_of_both_targets_is_searched() -> None:

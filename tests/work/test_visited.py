@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.work import visited as visited_module
 from stratum_miner.work.versions import ALL_BITS, Versions
-from stratum_miner.work.visited import MAX_SETS, MAX_TEMPLATES, Visited
+from stratum_miner.work.visited import MAX_TEMPLATES, Visited
 
 ROW = b"\x01" * 32
 BITS = 0b111 << 13
@@ -107,9 +107,9 @@ def test_a_wider_mask_opens_what_was_used_up_under_the_narrow_one() -> None:
 
 def test_a_row_stays_small_whatever_versions_a_pool_sends() -> None:
     visited = Visited()
-    for number in range(3000):
+    for number in range(1000):
         visited.take(ROW, 2, Versions(number * 2654435761 % 2**32 & ~0xF00, number % 16 << 8))
-    assert sum(len(entry.left) for entry in visited._templates[ROW].entries) <= MAX_SETS
+        assert sum(len(entry.left) for entry in visited._templates[ROW].entries) <= 512
     assert visited.take(ROW, 2, Versions(0, 0)) is not None
 
 
@@ -163,12 +163,76 @@ def test_what_was_used_up_between_two_equal_neighbours_stays_so() -> None:
     assert len(rest) == 253 + 2 * 32
 
 
+def test_of_equal_units_the_one_of_the_smallest_set_is_taken() -> None:
+    """So a begun set is finished before another is begun, and the table stays short."""
+    visited = Visited()
+    assert visited.take(ROW, 0, Versions(0, 0x6000), 0x2000) == (b"", Versions(0, 0x2000))
+    assert visited.take(ROW, 0, Versions(1, 0)) == (b"", Versions(1, 0))
+    taken = iter(lambda: visited.take(ROW, 0, Versions(0, 0x6001)), None)
+    assert [item[1] for item in taken if item] == [
+        Versions(version, 0) for version in (0x2001, 0x4000, 0x6000, 0x4001, 0x6001)
+    ]
+
+
+def test_a_larger_unit_is_better_than_an_earlier_one() -> None:
+    visited = Visited()
+    visited.take(ROW, 0, Versions(0, 0x6000), 0x2000)
+    assert visited.take(ROW, 0, Versions(0, 0x6001), 0x6000) == (b"", Versions(1, 0x6000))
+    assert visited.take(ROW, 0, Versions(0, 0x6001), 0x6000) == (b"", Versions(0x4000, 0x2000))
+
+
+def test_512_rows_are_known_and_of_one_more_the_oldest_is_forgotten() -> None:
+    visited, job = Visited(), Versions(0, 0)
+    for _ in range(3):
+        visited.take(ROW, 1, job)
+    for number in range(511):
+        visited.take(name(1000 + number), 1, job)
+    other = Versions(1, 0)
+    assert visited.take(ROW, 1, other) == (b"\x00", other), "it is known which versions were used"
+    assert visited.take(ROW, 1, job) == (b"\x03", job)
+    for number in range(511):
+        visited.take(name(2000 + number), 1, job)
+    visited.take(name(1), 1, job)
+    visited.take(name(1), 1, job)
+    assert visited.take(ROW, 1, job) == (b"\x04", job), "after the highest value that a forgotten row had reached"
+    rest = list(iter(lambda: visited.take(ROW, 1, job), None))
+    assert [item[0][0] for item in rest if item] == list(range(5, 256)), "it ends where it would have ended"
+
+
+def test_a_row_has_512_sets_of_versions_and_no_more() -> None:
+    """A version out of a set of 2^n versions leaves n sets."""
+    visited = Visited()
+    visited.take(ROW, 0, Versions(0, 0))
+    while (missing := 512 - len(sets := visited._templates[ROW].entries[0].left)) > 0:
+        largest = max((each for each in sets if each.mask.bit_count() <= missing + 1), key=lambda each: each.mask)
+        assert visited.take(ROW, 0, Versions(largest.bits, 0)) == (b"", Versions(largest.bits, 0))
+    small = next(each for each in sets if each.mask.bit_count() == 2)
+    assert visited.take(ROW, 0, Versions(small.bits, 0)) is not None
+    assert visited.take(ROW, 0, Versions(0, ALL_BITS)) is None, "the only value of this row was dropped"
+
+
+def test_a_row_that_is_full_loses_the_values_with_the_fewest_unused_headers() -> None:
+    visited, begun = Visited(), set[int]()
+    for bit in range(24):
+        for _ in range(24 - bit):
+            taken = visited.take(ROW, 1, Versions(1 << bit, 0))
+            assert taken is not None
+            begun.add(taken[0][0])
+    fresh = [value for value in range(256) if value not in begun]
+    whole = [visited.take(ROW, 1, Versions(0, ALL_BITS), ALL_BITS) for _ in fresh]
+    assert whole == [(bytes([value]), Versions(0, ALL_BITS)) for value in fresh]
+    first = visited.take(ROW, 1, Versions(1 << 31, 0))
+    assert first is not None
+    assert first[0] > b"\x00", "of the value 0 the most headers were used"
+
+
 def test_names_of_forgotten_rows_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visited_module, "MAX_FORGOTTEN", 100)
-    visited = Visited()
+    visited, largest = Visited(), 0
     for number in range(MAX_TEMPLATES + 1000):
         assert visited.take(name(number), 0, Versions(0, 0)) is not None
-    assert sum(map(len, visited._forgotten)) <= 200
+        largest = max(largest, sum(map(len, visited._forgotten)))
+    assert largest == 200
     assert all(visited.take(name(number), 0, Versions(0, 0)) is None for number in range(1000, 900, -1))
 
 
