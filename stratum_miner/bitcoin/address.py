@@ -116,7 +116,7 @@ def _base58_decode(address: str) -> bytes:
         number = number * 58 + digit
     zeros = len(address) - len(address.lstrip("1"))
     data = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
-    if len(data) < 5 or sha256d(data[:-4])[:4] != data[-4:]:
+    if sha256d(data[:-4])[:4] != data[-4:]:
         raise AddressError(f"address {address!r}: the checksum is wrong: a typing mistake?")
     return data[:-4]
 
@@ -213,6 +213,6 @@ def _regroup(values: Iterable[int], from_bits: int, to_bits: int, *, pad: bool) 
         accumulator &= (1 << bits) - 1
     if pad:
         if bits:
-            result.append(accumulator << (to_bits - bits) & (1 << to_bits) - 1)
+            result.append(accumulator << (to_bits - bits))
         return result
     return None if bits >= from_bits or accumulator else result

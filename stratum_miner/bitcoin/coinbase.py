@@ -16,11 +16,13 @@ from stratum_miner.bitcoin.sha256d import sha256d
 COIN: Final = 100_000_000
 """Number of satoshis in a bitcoin."""
 INITIAL_SUBSIDY: Final = 50 * COIN
-MIN_SCRIPT_SIZE, MAX_SCRIPT_SIZE = 2, 100
-"""Smallest and largest size of a coinbase script in bytes. A node rejects other sizes (bad-cb-length)."""
+MAX_SCRIPT_SIZE: Final = 100
+"""Largest size of a coinbase script in bytes. A node rejects a larger one (bad-cb-length)."""
 MAX_PUSH: Final = 75
 """Maximum number of bytes that a script can push without OP_PUSHDATA. The opcode of such a push is the number of
 bytes."""
+MAX_HEIGHT_SIZE: Final = 5
+"""Maximum number of bytes of a block height in a script: heights are numbers below 2^39."""
 SEQUENCE: Final = 0xFFFFFFFE
 """Sequence number of the input. The number 0xFFFFFFFF would switch the lock time off. Once BIP 54 is in force, it
 forbids the number 0xFFFFFFFF, and requires a lock time of height - 1."""
@@ -79,8 +81,8 @@ def split_coinbase(
     before = push_height(height) + flags + bytes([extranonce_size])
     after = bytes([len(tag)]) + tag if tag else b""
     script_size = len(before) + extranonce_size + len(after)
-    if not MIN_SCRIPT_SIZE <= script_size <= MAX_SCRIPT_SIZE:
-        raise ValueError(f"coinbase script: expected {MIN_SCRIPT_SIZE} to {MAX_SCRIPT_SIZE} bytes, got {script_size}")
+    if script_size > MAX_SCRIPT_SIZE:
+        raise ValueError(f"coinbase script: expected at most {MAX_SCRIPT_SIZE} bytes, got {script_size}")
     return CoinbaseSplit(
         prefix=_VERSION + b"\x01" + _NULL_INPUT + compact_size(script_size) + before,
         suffix=after
@@ -140,14 +142,13 @@ def height_from_coinbase_prefix(prefix: bytes) -> int | None:
         return 0
     if _OP_1 <= first < _OP_1 + 16:
         return first - _OP_1 + 1
-    encoded = script[1 : 1 + first]
-    if not 1 <= first <= 5 or len(encoded) != first:
+    push = script[: 1 + first]
+    if first > MAX_HEIGHT_SIZE:
         return None
-    height = int.from_bytes(encoded, "little", signed=True)
-    return height if height > 16 and push_height(height) == script[: 1 + first] else None
+    height = int.from_bytes(push[1:], "little")
+    return height if push_height(height) == push else None
 
 
 def block_subsidy(height: int, halving_interval: int = 210_000) -> int:
     """Return the block subsidy at ``height`` in satoshis. On regtest the halving interval is 150 blocks."""
-    halvings = height // halving_interval
-    return INITIAL_SUBSIDY >> halvings if halvings < 64 else 0
+    return INITIAL_SUBSIDY >> height // halving_interval

@@ -32,13 +32,13 @@ def midstate(block: bytes) -> bytes:
     if len(block) != 64:
         raise ValueError(f"midstate: expected 64 bytes, got {len(block)}")
     w = list(struct.unpack(">16I", block))
-    for t in range(16, 64):
+    for t in range(16, len(ROUND_CONSTANTS)):
         x, y = w[t - 15], w[t - 2]
         s0 = (x >> 7 | x << 25) ^ (x >> 18 | x << 14) ^ x >> 3
         s1 = (y >> 17 | y << 15) ^ (y >> 19 | y << 13) ^ y >> 10
         w.append((w[t - 16] + (s0 & _WORD) + w[t - 7] + (s1 & _WORD)) & _WORD)
     a, b, c, d, e, f, g, h = INITIAL_STATE
-    for t in range(64):
+    for t in range(len(ROUND_CONSTANTS)):
         s1 = ((e >> 6 | e << 26) ^ (e >> 11 | e << 21) ^ (e >> 25 | e << 7)) & _WORD
         t1 = h + s1 + (e & f ^ ~e & g) + ROUND_CONSTANTS[t] + w[t]
         s0 = ((a >> 2 | a << 30) ^ (a >> 13 | a << 19) ^ (a >> 22 | a << 10)) & _WORD

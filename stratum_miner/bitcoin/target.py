@@ -14,8 +14,6 @@ DIFFICULTY_1_TARGET: Final = 0xFFFF << 208
 """The target of difficulty 1: nbits 1d00ffff."""
 MAX_TARGET: Final = (1 << 256) - 1
 """The target that every hash meets."""
-HASHES_PER_DIFFICULTY: Final = (1 << 256) / (DIFFICULTY_1_TARGET + 1)
-"""Average number of hashes for a solution of difficulty 1, about 2^32; for statistics."""
 TRIVIAL_TARGET: Final = 1 << 240
 """If the network target is this or larger, finding a block is trivial: it takes at most 65,536 hashes on average. This
 limit only has to lie between regtest, where a block takes 2 hashes, and all other networks, where it takes far more
@@ -62,7 +60,7 @@ def target_from_bits(nbits: int) -> int:
     Raises ValueError if this target is negative, zero or larger than 256 bits.
     """
     exponent, mantissa = nbits >> 24, nbits & 0x7FFFFF
-    target = mantissa << 8 * (exponent - 3) if exponent >= 3 else mantissa >> 8 * (3 - exponent)
+    target = mantissa << 8 * exponent >> 24
     if nbits & 0x800000 or not 0 < target <= MAX_TARGET:
         raise ValueError(f"nbits: expected a target from 1 to 2^256-1, got {nbits:08x}")
     return target
@@ -75,11 +73,8 @@ def bits_from_target(target: int) -> int:
     """
     if not 0 < target <= MAX_TARGET:
         raise ValueError(f"target: expected 1 to 2^256-1, got {target}")
-    size = (target.bit_length() + 7) // 8
-    mantissa = target >> 8 * (size - 3) if size > 3 else target << 8 * (3 - size)
-    if mantissa & 0x800000:  # this bit is the sign in the compact form, so the mantissa must not use it
-        mantissa, size = mantissa >> 8, size + 1
-    return size << 24 | mantissa
+    size = target.bit_length() // 8 + 1  # one bit more than the target has, because the highest bit is the sign
+    return size << 24 | target << 24 >> 8 * size
 
 
 def hash_value(digest: bytes) -> int:
@@ -95,3 +90,7 @@ def difficulty_from_digest(digest: bytes) -> float:
 def expected_hashes(target: int) -> Fraction:
     """Return the average number of hashes for one solution: 2^256 / (target + 1)."""
     return Fraction(1 << 256, target + 1)
+
+
+HASHES_PER_DIFFICULTY: Final = float(expected_hashes(DIFFICULTY_1_TARGET))
+"""Average number of hashes for a solution of difficulty 1, about 2^32; for statistics."""

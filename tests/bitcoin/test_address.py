@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.bitcoin.address import AddressError, Network, address_from_script, script_from_address
+from stratum_miner.bitcoin.address import (
+    AddressError,
+    Network,
+    address_from_script,
+    networks_of_address,
+    script_from_address,
+)
 
 MAINNET_PAIRS = [
     # BIP 173 and BIP 350 test vectors
@@ -41,14 +47,40 @@ def test_regtest_address_of_key_one() -> None:
         assert script_from_address("tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx", network) == script
 
 
+@pytest.mark.parametrize("network", [Network.TESTNET, Network.SIGNET, Network.REGTEST])
+@pytest.mark.parametrize(
+    ("address", "script"),
+    [
+        ("mpXwg4jMtRhuSpVq4xS3HFHmCmWp9NyGKt", "76a91462e907b15cbf27d5425399ebf6f0fb50ebb88f1888ac"),
+        ("2MzQwSSnBHWHqSAqtTVQ6v47XtaisrJa1Vc", "a9144e9f39ca4688ff102128ea4ccda34105324305b087"),
+    ],
+)
+def test_base58_addresses_of_test_networks(network: Network, address: str, script: str) -> None:
+    assert script_from_address(address, network).hex() == script
+    assert address_from_script(bytes.fromhex(script), network) == address
+
+
+def test_networks_on_which_a_text_is_an_address() -> None:
+    assert networks_of_address("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa") == {Network.MAINNET}
+    assert networks_of_address("tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx") == {Network.TESTNET, Network.SIGNET}
+    assert networks_of_address("mpXwg4jMtRhuSpVq4xS3HFHmCmWp9NyGKt") == set(Network) - {Network.MAINNET}
+    assert networks_of_address("worker") == set()
+
+
+@pytest.mark.parametrize("script", ["", "00", "51", "5100", "500200ff", "610200ff", "510200", "510200ffff", "000200ff"])
+def test_scripts_without_an_address(script: str) -> None:
+    with pytest.raises(AddressError, match=f"a script with an address, got {script}$"):
+        address_from_script(bytes.fromhex(script), Network.MAINNET)
+
+
 @pytest.mark.parametrize(
     ("address", "network", "needle"),
     [
         ("bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080", Network.MAINNET, "got one of regtest"),
         ("tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx", Network.REGTEST, "testnet/signet"),
         ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", Network.REGTEST, "got one of mainnet"),
-        ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", Network.MAINNET, "checksum"),
-        ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5", Network.MAINNET, "checksum"),
+        ("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", Network.MAINNET, "typing mistake"),
+        ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5", Network.MAINNET, "typing mistake"),
         ("bc1Qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", Network.MAINNET, "mixed"),
         # BIP 350's invalid list: wrong checksum kind, version, length, padding
         ("bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqh2y7hd", Network.MAINNET, "bech32m"),
@@ -63,6 +95,17 @@ def test_regtest_address_of_key_one() -> None:
         ("BC1QR508D6QEJXTDG4Y5R3ZARVARYV98GJ9P", Network.MAINNET, "valid length and padding"),
         ("bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7v07qwwzcrf", Network.MAINNET, "padding"),
         ("bc1gmk9yu", Network.MAINNET, "bech32 characters"),
+        ("bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3tb", Network.MAINNET, "bech32 characters"),
+        ("bc1pdg93mv", Network.MAINNET, "valid length and padding"),  # version 1 and no program
+        (
+            "bc1pqqqqqqqqqvauxw5",
+            Network.MAINNET,
+            "valid length and padding",
+        ),  # five bits of padding; BIP 173: at most four
+        ("1Wh4bh", Network.MAINNET, "expected 21 bytes, got 1"),
+        ("3QJmnh", Network.MAINNET, "expected 21 bytes, got 0"),
+        ("1", Network.MAINNET, "typing mistake"),
+        ("a" * 90, Network.MAINNET, "typing mistake"),
         ("", Network.MAINNET, "expected a mainnet address"),
         ("a" * 91, Network.MAINNET, "up to 90"),
         ("not an address", Network.MAINNET, "not a base58 character"),

@@ -39,6 +39,7 @@ def test_a_split_joins_to_one_transaction_whose_height_reads_back(height: int, s
     script_size = whole[41]
     assert whole[42 : 42 + script_size].startswith(push_height(height))
     assert b"\xee" * size in whole[42 : 42 + script_size]
+    assert whole[:41] == bytes.fromhex("0200000001" + "00" * 32 + "ffffffff")
     rest = whole[42 + script_size :]
     assert rest[:4] == bytes.fromhex("feffffff")
     assert rest[4] == 2
@@ -49,11 +50,25 @@ def test_a_split_joins_to_one_transaction_whose_height_reads_back(height: int, s
 
 @pytest.mark.parametrize(
     ("size", "tag", "needle"),
-    [(0, b"", "1 to 75"), (76, b"", "1 to 75"), (4, bytes(76), "tag"), (60, bytes(50), "2 to 100")],
+    [(0, b"", "1 to 75"), (76, b"", "1 to 75"), (4, bytes(76), "tag"), (47, bytes(50), "at most 100 bytes, got 101")],
 )
 def test_scripts_that_consensus_refuses(size: int, tag: bytes, needle: str) -> None:
     with pytest.raises(ValueError, match=needle):
         split_coinbase(height=100, extranonce_size=size, outputs=[], tag=tag)
+
+
+def test_a_script_of_100_bytes_is_the_largest() -> None:
+    """The push of a height of 100 has two bytes, and each other push one byte more than its content."""
+    assert split_coinbase(height=100, extranonce_size=46, outputs=[], tag=bytes(50)).prefix[41] == 100
+    assert split_coinbase(height=1, extranonce_size=75, outputs=[], tag=bytes(22)).prefix[41] == 100
+    assert split_coinbase(height=1, extranonce_size=22, outputs=[], tag=bytes(75)).prefix[41] == 100
+    assert split_coinbase(height=100, extranonce_size=46, outputs=[], flags=bytes(51)).prefix[41] == 100
+
+
+def test_an_output_is_its_value_and_its_script() -> None:
+    assert TxOut(0x0102030405, b"\x51\x52").to_bytes().hex() == "0504030201000000" + "02" + "5152"
+    assert TxOut(0, b"").to_bytes() == bytes(9)
+    assert TxOut(21_000_000 * 10**8, b"").to_bytes().hex() == "0040075af0750700" + "00"
 
 
 def test_output_values_are_bounded() -> None:
@@ -73,6 +88,21 @@ def test_height_of_real_coinbases() -> None:
     assert height_from_coinbase_prefix(bytes.fromhex(start + "3d030f730d000469")) == 881423
     assert height_from_coinbase_prefix(bytes.fromhex(start + "0704ff")) is None, "block 1 predates BIP 34"
     assert height_from_coinbase_prefix(bytes.fromhex(start + "07020100")) is None, "not minimal"
+
+
+@pytest.mark.parametrize(
+    ("script", "height"),
+    [
+        ("", None), ("00", 0), ("51", 1), ("60", 16), ("61" + "00" * 97, None), ("50", None), ("4f", None),
+        ("0110", None), ("0111", 17), ("01ff", None), ("02ff00", 255), ("021100", None), ("03ffff", None),
+        ("05ffffffff7f", 2**39 - 1), ("05000000807f", 0x7F80000000), ("06000000000001", None),
+    ],
+)  # fmt: skip
+def test_only_the_shortest_push_of_a_height_is_one(script: str, height: int | None) -> None:
+    start = bytes.fromhex("0100000001" + "00" * 32 + "ffffffff" + "64")
+    assert height_from_coinbase_prefix(start + bytes.fromhex(script)) == height
+    for wrong in (4, 5, 40):  # the number of inputs, the hash and the index of the spent output
+        assert height_from_coinbase_prefix(start[:wrong] + b"\x02" + start[wrong + 1 :] + bytes.fromhex(script)) is None
 
 
 def test_subsidy() -> None:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.target import (
     DIFFICULTY_1_TARGET,
+    HASHES_PER_DIFFICULTY,
     MAX_TARGET,
+    TRIVIAL_TARGET,
     bits_from_target,
     difficulty_from_digest,
     difficulty_from_target,
@@ -101,6 +103,26 @@ def test_bits_that_are_no_target(nbits: int) -> None:
         target_from_bits(nbits)
 
 
+@pytest.mark.parametrize(
+    ("nbits", "target"),
+    [(0x01010000, 1), (0x01120000, 0x12), (0x02123400, 0x1234), (0x03123456, 0x123456), (0x04123456, 0x12345600),
+     (0x02008000, 0x80), (0x04008000, 0x800000), (0x2100FFFF, 0xFFFF << 240), (0x207FFFFF, 0x7FFFFF << 232)],
+)  # fmt: skip
+def test_compact_bits_of_small_and_large_targets(nbits: int, target: int) -> None:
+    assert target_from_bits(nbits) == target
+    assert bits_from_target(target) == nbits
+
+
+@pytest.mark.parametrize("target", [0, -1, MAX_TARGET + 1])
+def test_targets_that_no_hash_can_have(target: int) -> None:
+    with pytest.raises(ValueError, match=r"expected 1 to 2\^256-1, got"):
+        bits_from_target(target)
+
+
+def test_the_largest_target_has_compact_bits() -> None:
+    assert bits_from_target(MAX_TARGET) == 0x2100FFFF
+
+
 @given(st.integers(1, MAX_TARGET))
 def test_compact_bits_round_down_by_less_than_their_last_place(target: int) -> None:
     expanded = target_from_bits(bits_from_target(target))
@@ -124,3 +146,7 @@ def test_hashes_are_little_endian_numbers() -> None:
 
 def test_expected_hashes_per_share() -> None:
     assert float(expected_hashes(target_from_difficulty(1))) == pytest.approx(4295032833.0)
+    assert expected_hashes(MAX_TARGET) == 1
+    assert expected_hashes((1 << 255) - 1) == 2
+    assert pytest.approx(2**32 * 65536 / 65535, rel=1e-15) == HASHES_PER_DIFFICULTY
+    assert expected_hashes(TRIVIAL_TARGET - 1) == 65536

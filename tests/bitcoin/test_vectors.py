@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stratum_miner.bitcoin.block import serialize_block
 from stratum_miner.bitcoin.coinbase import with_witness
-from stratum_miner.bitcoin.header import BlockHeader, display_hash, swap_words
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, MAX_TIME_AHEAD, BlockHeader, display_hash, swap_words
 from stratum_miner.bitcoin.merkle import fold_branch, merkle_branch, merkle_root
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import difficulty_from_digest, difficulty_from_target, hash_value, target_from_bits
@@ -99,6 +99,11 @@ def test_no_leaves_no_root() -> None:
 @given(st.binary(max_size=64).filter(lambda data: len(data) % 4 == 0))
 def test_swapping_words_is_its_own_inverse(data: bytes) -> None:
     assert swap_words(swap_words(data)) == data
+
+
+def test_the_version_bits_and_the_time_that_rules_leave_to_miners() -> None:
+    assert sum(1 << bit for bit in range(13, 29)) == GENERAL_PURPOSE_MASK, "BIP 320: bits 13 to 28"
+    assert MAX_TIME_AHEAD == 2 * 60 * 60, "a node accepts a block two hours ahead of its clock"
 
 
 def test_lengths_are_checked() -> None:

@@ -247,5 +247,5 @@ def test_transactions_know_whether_they_have_a_witness() -> None:
 
 def test_a_coinbase_script_over_its_limit_is_refused() -> None:
     template = template_from_rpc(reply(coinbaseaux={"flags": "00" * 16}))
-    with pytest.raises(ValueError, match="coinbase script: expected 2 to 100 bytes"):
+    with pytest.raises(ValueError, match="coinbase script: expected at most 100 bytes"):
         coinbase_parts(template, payout_script=b"\x51", extranonce_size=20, tag=bytes(64))
