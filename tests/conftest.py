@@ -2,11 +2,9 @@
 
 import fcntl
 import os
-import queue
 import shutil
 import socket
 import subprocess
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,8 +15,7 @@ import pytest
 import trio
 from hypothesis import HealthCheck, settings
 
-from stratum_miner.pool import PoolConfig, open_pool
-from stratum_miner.testing.scripted_node import ScriptedNode
+from tests.pool_thread import pool_in_a_thread
 
 # Its 200 ms for an example and its limit on making one judge how busy the machine is, not the code.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -185,22 +182,8 @@ async def _read_lines(process: trio.Process, pool: RealPool, ready: trio.Event, 
 @pytest.fixture
 def pool_port() -> Iterator[int]:
     """The port of a pool of ours that nearly every hash is a share for, in a thread: for tests without trio."""
-    ports: queue.Queue[int] = queue.Queue()
-    tokens: queue.Queue[trio.lowlevel.TrioToken] = queue.Queue()
-    done = trio.Event()
-
-    async def serve() -> None:
-        config = PoolConfig(payout_script=b"\x51", port=0, difficulty=1e-9)
-        async with open_pool(ScriptedNode(), config) as pool:
-            tokens.put(trio.lowlevel.current_trio_token())
-            ports.put(pool.port)
-            await done.wait()
-
-    thread = threading.Thread(target=trio.run, args=(serve,))
-    thread.start()
-    yield ports.get(timeout=60)
-    tokens.get().run_sync_soon(done.set)
-    thread.join()
+    with pool_in_a_thread() as port:
+        yield port
 
 
 def _free_ports(count: int) -> list[int]:

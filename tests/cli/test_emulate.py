@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from .one_command import run
+
 COMMAND = [sys.executable, "-m", "stratum_miner", "emulate"]
 GOLDEN = bytes.fromhex(
     "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a" + "00" * 20 + "87320b1a1426674f2fa722ce"
@@ -78,12 +80,12 @@ def test_tells_everything_as_json(tmp_path: Path) -> None:
     assert end["faults"] == {"wrong-nonces": 1}
 
 
-def test_a_limit_of_time() -> None:
-    done = subprocess.run(
-        [*COMMAND, "erupter", "--time-limit", "0.1", "--quiet"], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout.startswith("/")
-    assert done.stderr == ""
+def test_a_limit_of_time(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "emulate", "erupter", "--time-limit", "0.1", "--quiet")
+    assert code == 0
+    assert out.startswith("/")
+    assert err == ""
+    assert "works=0" in run(capsys, "emulate", "erupter", "--time-limit", "0.1")[2]
 
 
 @pytest.mark.parametrize(
@@ -97,12 +99,12 @@ def test_a_limit_of_time() -> None:
         (["erupter", "--link", "/"], "emulate: link: expected a free name or an old link to a terminal, got '/'"),
     ],
 )
-def test_mistakes(arguments: list[str], error: str) -> None:
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith(f"stratum-miner: {error}")
-    assert done.stderr.count("\n") == 1
+def test_mistakes(arguments: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "emulate", *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith(f"stratum-miner: {error}")
+    assert err.count("\n") == 1
 
 
 def test_a_link_that_was_taken_meanwhile(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ The pool repeats the password in all it says: in messages, refusals, errors and 
 
 import base64
 import json
-import os
 import queue
 import signal
 import socket
@@ -28,9 +27,12 @@ from stratum_miner.monitoring.cgminer import READING
 from stratum_miner.testing.manual_pool import REGTEST_JOB
 from tests.network.free_port import free_port
 
+from .one_command import run
 from .rpc_node import RpcNode, serving
-from .test_process import ADDRESS, COMMAND, started
+from .test_process import ADDRESS, started
 
+SIMULATED = ("--backend", "simulated", "--backend-option", "hash_rate=100kH")
+"""A device that finds some twenty shares per second for the pool below."""
 PASSWORD = 'hünter"2\\swordfish'
 """With what JSON, TOML and URLs spell otherwise."""
 PROXY_PASSWORD = "pr0xy@s3cret"
@@ -113,7 +115,9 @@ CASES = (
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_no_output_of_mine_shows_a_secret(case: Case, tmp_path: Path) -> None:
+def test_no_output_of_mine_shows_a_secret(
+    case: Case, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     outputs: dict[str, str] = {}
     with echoing_pool() as pool:
         words = {"{directory}": str(tmp_path), "{pool}": pool, "{dead}": str(free_port())}
@@ -122,7 +126,7 @@ def test_no_output_of_mine_shows_a_secret(case: Case, tmp_path: Path) -> None:
         arguments = [_filled(word, words) for word in case.arguments]
         environment = {"XDG_STATE_HOME": str(tmp_path / "state"), "PYTHONUTF8": "1", **case.environment}
         watched = [
-            *("mine", *arguments, "--threads", "1", "--log-format", case.log_format, "--json"),
+            *("mine", *arguments, *SIMULATED, "--log-format", case.log_format, "--json"),
             *("--http", "127.0.0.1:0", "--cgminer-api", "127.0.0.1:0", "--axeos-api", "127.0.0.1:0"),
             *("--log-file", str(tmp_path / "log"), "--record", str(tmp_path / "record")),
             *("--journal", str(tmp_path / "journal")),
@@ -153,11 +157,12 @@ def test_no_output_of_mine_shows_a_secret(case: Case, tmp_path: Path) -> None:
         for name in ("log", "record", "journal", "hook"):
             outputs[name] = (tmp_path / name).read_text()
         for command in (["config", "show"], ["config", "check"], ["doctor"], ["doctor", "--json"]):
-            done = subprocess.run(
-                [*COMMAND, *command, *(word for word in arguments if word != "-D")],
-                capture_output=True, text=True, check=False, env={**os.environ, **environment},
-            )  # fmt: skip
-            outputs[" ".join(command)] = done.stdout + done.stderr
+            monkeypatch.setattr(secrets, "_known", secrets._Known())
+            with monkeypatch.context() as patch:
+                for name, value in environment.items():
+                    patch.setenv(name, value)
+                _, out, err = run(capsys, *command, *(word for word in arguments if word != "-D"))
+            outputs[" ".join(command)] = out + err
     silent = [name for name, text in outputs.items() if not text]
     assert not silent, "what says nothing proves nothing"
     shown = [

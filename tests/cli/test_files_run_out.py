@@ -14,7 +14,7 @@ import pytest
 
 from stratum_miner.cli import main
 
-from .test_process import ADDRESS, COMMAND, EAGER, running_pool, started
+from .test_process import ADDRESS, COMMAND, SIMULATED, easy_pool, started
 
 FILES = 64
 """Which a process may have open once it has started; a quarter of them is kept from strangers."""
@@ -23,7 +23,7 @@ SUBSCRIBE = b'{"id":7,"method":"mining.subscribe","params":[]}\n'
 ASK = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 POOL = ("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS)
-MINE = ("mine", "--no-config", "-o", "127.0.0.1:1", "-u", "w", *EAGER, "--http", "127.0.0.1:0")
+MINE = ("mine", "--no-config", "-o", "127.0.0.1:1", "-u", "w", *SIMULATED, "--http", "127.0.0.1:0")
 COMMANDS: dict[str, tuple[tuple[str, ...], str, bytes]] = {
     "pool": (POOL, "ready", SUBSCRIBE),
     "pool that records": ((*POOL, "--record", "RECORD"), "ready", SUBSCRIBE),
@@ -83,7 +83,7 @@ def test_the_service_goes_on(name: str, tmp_path: Path) -> None:
     began = time.monotonic()
     with ExitStack() as stack:
         if "POOL" in words:
-            upstream = stack.enter_context(running_pool())[1]
+            upstream = stack.enter_context(easy_pool())
             words = tuple(upstream if word == "POOL" else word for word in words)
         words = tuple(str(tmp_path / "record") if word == "RECORD" else word for word in words)
         process = stack.enter_context(started(*words, environment={"XDG_STATE_HOME": str(tmp_path)}))

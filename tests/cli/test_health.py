@@ -19,7 +19,7 @@ from stratum_miner.monitoring.view import ProblemView
 
 from ..monitoring.served import PlayedMonitor, full_view, serving
 from ..network.web_server import dripping
-from .test_process import ADDRESS, running_pool, started, until_line
+from .test_process import ADDRESS, SIMULATED, easy_pool, started, until_line
 
 Ask = Callable[..., tuple[int, str, str]]
 
@@ -37,13 +37,13 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
 
 def test_a_miner_that_mines_and_one_that_waits(ask: Ask) -> None:
     with (
-        running_pool() as (_, address),
-        started("mine", "-o", address, "-u", ADDRESS, "--threads", "1", "--http", "127.0.0.1:0") as mining,
-        started("mine", "-o", "127.0.0.1:1", "-u", ADDRESS, "--threads", "1", "--http", "127.0.0.1:0") as waiting,
+        easy_pool() as address,
+        started("mine", "-o", address, "-u", ADDRESS, *SIMULATED, "--http", "127.0.0.1:0") as mining,
+        started("mine", "-o", "127.0.0.1:1", "-u", ADDRESS, *SIMULATED, "--http", "127.0.0.1:0") as waiting,
     ):
         url = _url(until_line(mining, "http://"))
         until_line(mining, "share_accepted")
-        assert ask("--api", url, "--ready") == (0, "mining\n", "")
+        assert ask("--api", url, "--ready")[:2] == (0, "mining\n")  # the pool in this process logs to stderr
         quick = [sys.executable, "-m", "stratum_miner.cli.health", url]
         assert subprocess.run(quick, capture_output=True, check=False).returncode == 0
         url = _url(until_line(waiting, "http://"))
@@ -191,9 +191,9 @@ def _url(line: str) -> str:
 
 def test_a_problem_that_lasts_is_told(ask: Ask) -> None:
     with (
-        running_pool() as (_, address),
+        easy_pool() as address,
         started(
-            "mine", "-o", address, "-u", ADDRESS, "--threads", "1", "--http", "127.0.0.1:0", "--journal", "/dev/full"
+            "mine", "-o", address, "-u", ADDRESS, *SIMULATED, "--http", "127.0.0.1:0", "--journal", "/dev/full"
         ) as mining,
     ):
         lines = _until_all(mining, "http://", "journal_failed", "share_accepted")

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ import pytest
 from stratum_miner.backends.cpu import processors
 from stratum_miner.monitoring.view import Summary
 from stratum_miner.testing.manual_pool import REGTEST_JOB
+from tests.cli.one_command import run
+from tests.pool_thread import pool_in_a_thread
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
@@ -44,6 +47,8 @@ def started(*arguments: str, environment: dict[str, str] | None = None) -> Itera
 
 EAGER = ("--threads", "1", "--backend-option", "priority=normal")
 """A search that is not starved by the tests beside it: its default priority is the lowest."""
+SIMULATED = ("--backend", "simulated", "--backend-option", "hash_rate=1MH")
+"""A device that finds its shares at this rate on any machine, also on a busy one."""
 
 
 def until_line(process: subprocess.Popen[str], needle: str) -> str:
@@ -63,37 +68,31 @@ def running_pool(*options: str, difficulty: str = "1e-3") -> Iterator[tuple[subp
         yield pool, line.rsplit("://", 1)[1].strip()
 
 
-def test_mine_on_our_pool_and_print_one_object() -> None:
-    with running_pool() as (pool, address):
-        done = subprocess.run(
-            [
-                *COMMAND,
-                "mine",
-                "-o",
-                f"stratum+tcp://{address}",
-                "-u",
-                ADDRESS,
-                "-p",
-                "x",
-                "--until-shares",
-                "5",
-                "--json",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
+@contextmanager
+def easy_pool() -> Iterator[str]:
+    """Yield the address of a pool in this process. The simulated device finds some twenty shares per second for it."""
+    with pool_in_a_thread(1e-5) as port:
+        yield f"127.0.0.1:{port}"
+
+
+def test_mine_on_our_pool_and_print_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    with easy_pool() as address:
+        url = f"stratum+tcp://{address}"
+        code, out, err = run(
+            capsys, "mine", "-o", url, "-u", ADDRESS, "-p", "x", *SIMULATED, "--until-shares", "5", "--json"
         )
-        assert done.returncode == 0, done.stderr
-        result = json.loads(done.stdout)
-        assert result["shares"]["accepted"] >= 5
-        assert result["pool"] == f"stratum+tcp://{address}"
-        assert set(result) == {"pools", "devices", "blocks", *(field.name for field in fields(Summary))}
-        pool.send_signal(signal.SIGTERM)
-        assert pool.wait() == 0
+    assert code == 0, err
+    result = json.loads(out.splitlines()[-1])  # the pool in this process logs before it
+    assert result["shares"]["accepted"] >= 5
+    assert result["pool"] == url
+    assert set(result) == {"pools", "devices", "blocks", *(field.name for field in fields(Summary))}
 
 
 def test_password_of_the_command_line_is_not_in_the_process_list() -> None:
-    with running_pool() as (_, address), started("mine", "-o", address, "-u", ADDRESS, "-p", "sup3rs3cret") as miner:
+    with (
+        easy_pool() as address,
+        started("mine", "-o", address, "-u", ADDRESS, "-p", "sup3rs3cret", *SIMULATED) as miner,
+    ):
         until_line(miner, "share_accepted")
         shown = Path(f"/proc/{miner.pid}/cmdline").read_bytes()
         assert b"sup3rs3cret" not in shown
@@ -104,22 +103,21 @@ def test_password_of_the_command_line_is_not_in_the_process_list() -> None:
         assert "sup3rs3cret" not in out + err
 
 
-def test_protocol_dump_shows_lines_but_no_password() -> None:
-    with running_pool() as (_, address):
-        done = subprocess.run(
-            [*COMMAND, "mine", "-o", address, "-u", ADDRESS, "-p", "sup3rs3cret", "-P", "--until-shares", "1"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0
-        assert "mining.authorize" in done.stderr
-        assert "mining.notify" in done.stderr
-        assert "sup3rs3cret" not in done.stderr
+def test_protocol_dump_shows_lines_but_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    with easy_pool() as address:
+        mine = ("mine", "-o", address, "-u", ADDRESS, "-p", "sup3rs3cret", *SIMULATED, "--until-shares", "1")
+        code, _, err = run(capsys, *mine, "--protocol-dump")
+        assert code == 0
+        assert "mining.authorize" in err
+        assert "mining.notify" in err
+        assert "sup3rs3cret" not in err
+        code, _, err = run(capsys, *mine, "--no-protocol-dump")
+        assert code == 0
+        assert "mining.notify" not in err
 
 
 def test_interrupt_once_prints_the_summary_and_exits_0() -> None:
-    with running_pool() as (_, address), started("mine", "-o", address, "-u", ADDRESS, "--json") as miner:
+    with easy_pool() as address, started("mine", "-o", address, "-u", ADDRESS, *SIMULATED, "--json") as miner:
         until_line(miner, "share_accepted")
         miner.send_signal(signal.SIGINT)
         out, _ = miner.communicate()
@@ -141,7 +139,7 @@ def test_a_demo_that_is_interrupted_tells_what_it_mined_and_exits_0() -> None:
 def test_interrupt_with_as_many_threads_as_are_allowed(seen: str) -> None:
     """The interrupt may also come while the threads start, after the choice of the kernel."""
     threads = str(processors.most_threads())
-    with running_pool() as (_, address), started("mine", "-o", address, "-u", ADDRESS, "-t", threads) as miner:
+    with easy_pool() as address, started("mine", "-o", address, "-u", ADDRESS, "-t", threads) as miner:
         until_line(miner, seen)
         miner.send_signal(signal.SIGINT)
         _, err = miner.communicate(timeout=120)
@@ -152,9 +150,6 @@ def test_interrupt_with_as_many_threads_as_are_allowed(seen: str) -> None:
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_while_the_pool_does_not_answer(second: signal.Signals) -> None:
     """The first interrupt stops gracefully and waits for the open share. The second stops at once."""
-    import socket
-    import threading
-
     listener = socket.create_server(("127.0.0.1", 0))
     submitted = threading.Event()
 
@@ -176,7 +171,7 @@ def test_interrupt_while_the_pool_does_not_answer(second: signal.Signals) -> Non
 
     threading.Thread(target=serve, daemon=True).start()
     with started(
-        "mine", "-o", f"127.0.0.1:{listener.getsockname()[1]}", "-u", "x", "--json", "--no-version-rolling"
+        "mine", "-o", f"127.0.0.1:{listener.getsockname()[1]}", "-u", "x", "--json", "--no-version-rolling", *SIMULATED
     ) as miner:
         assert submitted.wait(60)
         miner.send_signal(signal.SIGINT)
@@ -190,7 +185,7 @@ def test_interrupt_while_the_pool_does_not_answer(second: signal.Signals) -> Non
 
 
 def test_interrupt_while_no_pool_is_there() -> None:
-    with started("mine", "-o", "127.0.0.1:1", "-u", "x") as miner:
+    with started("mine", "-o", "127.0.0.1:1", "-u", "x", *SIMULATED) as miner:
         until_line(miner, "pool_unreachable")
         miner.send_signal(signal.SIGINT)
         _, err = miner.communicate()
@@ -198,20 +193,17 @@ def test_interrupt_while_no_pool_is_there() -> None:
         assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("times", [1, 2, 5])
-def test_pool_interrupted_any_number_of_times(times: int) -> None:
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT] * 5])
+def test_pool_interrupted_any_number_of_times(signals: list[signal.Signals]) -> None:
     with running_pool() as (pool, _):
-        for _ in range(times):
-            pool.send_signal(signal.SIGINT)
+        for each in signals:
+            pool.send_signal(each)
         _, err = pool.communicate()
         assert pool.returncode == 0
         assert "Traceback" not in err
 
 
-def test_refused_worker_exits_3() -> None:
-    import socket
-    import threading
-
+def test_refused_worker_exits_3(capsys: pytest.CaptureFixture[str]) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -224,25 +216,19 @@ def test_refused_worker_exits_3() -> None:
                 file.flush()
 
     threading.Thread(target=serve, daemon=True).start()
-    done = subprocess.run(
-        [*COMMAND, "mine", "-o", f"127.0.0.1:{listener.getsockname()[1]}", "-u", "nobody", "-p", "sup3rs3cret"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    code, _, err = run(capsys, "mine", "-o", address, "-u", "nobody", "-p", "sup3rs3cret", *SIMULATED)
     listener.close()
-    assert done.returncode == 3
-    assert "refused the worker 'nobody'" in done.stderr.splitlines()[-1]
-    assert "sup3rs3cret" not in done.stderr
+    assert code == 3
+    assert "refused the worker 'nobody'" in err.splitlines()[-1]
+    assert "sup3rs3cret" not in err
 
 
-def test_port_already_taken() -> None:
-    with running_pool() as (_, address):
-        done = subprocess.run(
-            [*COMMAND, "pool", "--listen", address, "--address", ADDRESS], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 1
-        assert done.stderr.splitlines()[-1].startswith(f"stratum-miner: cannot listen on {address}: ")
+def test_port_already_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with easy_pool() as address:
+        code, _, err = run(capsys, "pool", "--listen", address, "--address", ADDRESS)
+        assert code == 1
+        assert err.splitlines()[-1].startswith(f"stratum-miner: cannot listen on {address}: ")
 
 
 def test_output_into_a_closed_pipe_is_no_traceback() -> None:
@@ -258,9 +244,9 @@ def test_output_into_a_closed_pipe_is_no_traceback() -> None:
 
 
 def test_the_result_of_mining_into_a_closed_pipe_is_no_traceback() -> None:
-    with running_pool() as (_, address):
+    with easy_pool() as address:
         process = subprocess.Popen(
-            [*COMMAND, "mine", "-o", address, "-u", ADDRESS, "--threads", "1", "--until-shares", "1", "--json"],
+            [*COMMAND, "mine", "-o", address, "-u", ADDRESS, *SIMULATED, "--until-shares", "1", "--json"],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert process.stdout is not None
@@ -299,15 +285,12 @@ def test_ping_that_is_interrupted_tells_what_it_measured() -> None:
     assert "Traceback" not in errors
 
 
-def test_ping_measures_each_step_of_several_pools() -> None:
-    with running_pool("--node", "kernel") as (_, address):
-        result = subprocess.run(
-            [*COMMAND, "ping", address, f"stratum+ssl://{address}", "127.0.0.1:1", "--submit", "--json"],
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-        table = subprocess.run([*COMMAND, "ping", address], capture_output=True, text=True, check=False, timeout=120)
-    assert result.returncode == 4
-    good, encrypted, absent = json.loads(result.stdout)
+def test_ping_measures_each_step_of_several_pools(capsys: pytest.CaptureFixture[str]) -> None:
+    with easy_pool() as address:
+        code, out, _ = run(capsys, "ping", address, f"stratum+ssl://{address}", "127.0.0.1:1", "--submit", "--json")
+        table_code, table, _ = run(capsys, "ping", address)
+    assert code == 4
+    good, encrypted, absent = json.loads(out.splitlines()[-1])
     assert good["error"] is None
     assert good["tls_ms"] is None
     for step in ("resolve", "connect", "subscribe", "authorize", "first_job", "submit"):
@@ -316,9 +299,9 @@ def test_ping_measures_each_step_of_several_pools() -> None:
     assert encrypted["connect_ms"] >= 0
     assert absent["error"] == "stratum+tcp://127.0.0.1:1: Connection refused"
     assert absent["connect_ms"] is None
-    assert table.returncode == 0
-    assert "subscr" in table.stdout
-    assert max(map(len, table.stdout.splitlines())) <= 80
+    assert table_code == 0
+    assert "subscr" in table
+    assert max(map(len, table.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
@@ -345,52 +328,49 @@ def test_ping_measures_each_step_of_several_pools() -> None:
         ),
     ],
 )
-def test_how_to_reach_a_pool_is_checked_first(arguments: list[str], needle: str) -> None:
-    result = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60)
-    assert result.returncode == 2
-    assert result.stdout == ""
-    assert needle in result.stderr
-    assert result.stderr.count("\n") == 1
-    assert "s3cret" not in result.stderr
+def test_how_to_reach_a_pool_is_checked_first(
+    arguments: list[str], needle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert needle in err
+    assert err.count("\n") == 1
+    assert "s3cret" not in err
 
 
-def test_a_killed_miners_journal_is_continued_and_adds_up(tmp_path: Path) -> None:
+def test_a_killed_miners_journal_is_continued_and_adds_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     journal = tmp_path / "shares.jsonl"
-    options = ["-u", ADDRESS, "--journal", str(journal), *EAGER, "-q"]
-    with running_pool("--node", "kernel", difficulty="1e-4") as (_, address):
+    options = ("-u", ADDRESS, "--journal", str(journal), *SIMULATED, "-q")
+    with easy_pool() as address:
         with started("mine", "-o", address, *options) as first:
             while not journal.exists() or journal.read_bytes().count(b'"settled"') < 20:
                 assert first.poll() is None
                 time.sleep(0.05)  # looking without a pause would take a processor from the search
             first.kill()
             first.wait()
-        second = subprocess.run(
-            [*COMMAND, "mine", "-o", address, *options, "--until-shares", "5", "--time-limit", "60", "--json"],
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-    assert second.returncode == 0, second.stderr
-    assert "journal_unclean" in second.stderr
+        code, out, err = run(capsys, "mine", "-o", address, *options, "--until-shares", "5", "--json")
+    assert code == 0, err
+    assert "journal_unclean" in err
     records = [json.loads(line) for line in journal.read_text().splitlines()]
     found = {record["id"] for record in records if record["event"] == "found"}
     settled = [record["id"] for record in records if record["event"] == "settled"]
     assert sorted(settled) == sorted(found)  # each share has exactly one fate
     fates = [record["fate"] for record in records if record["event"] == "settled"]
-    totals = json.loads(second.stdout)["all_runs"]
+    totals = json.loads(out.splitlines()[-1])["all_runs"]
     assert totals == {fate: fates.count(fate) for fate in ("accepted", "rejected", "stale", "lost")}
     assert len(settled) >= 25  # 20 of the first run, a stale one among them or not, and 5 of the second
 
 
 def test_a_miner_goes_to_the_next_pool_when_the_first_dies() -> None:
-    with running_pool("--node", "kernel", difficulty="1e-4") as (_, second):
-        with running_pool("--node", "kernel", difficulty="1e-4") as (primary, first):
+    with easy_pool() as second:
+        with easy_pool() as first:
             miner = subprocess.Popen(
-                [*COMMAND, "mine", "-o", first, "-o", second, "-u", ADDRESS, *EAGER, "--until-shares", "200",
-                 "--time-limit", "90", "--json"],
+                [*COMMAND, "mine", "-o", first, "-o", second, "-u", ADDRESS, *SIMULATED, "--until-shares", "40",
+                 "--json"],
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             )  # fmt: skip
             until_line(miner, "share_accepted")
-            primary.kill()
-            primary.wait()
         out, err = miner.communicate(timeout=120)
     assert miner.returncode == 0, err
     result = json.loads(out)
@@ -428,31 +408,33 @@ def test_a_miner_goes_to_the_next_pool_when_the_first_dies() -> None:
         ),
     ],
 )
-def test_several_pools_are_checked_first(arguments: list[str], needle: str) -> None:
-    result = subprocess.run([*COMMAND, "mine", *arguments], capture_output=True, text=True, check=False, timeout=60)
-    assert result.returncode in (1, 2)
-    assert needle in result.stderr
-    assert result.stderr.count("\n") == 1
+def test_several_pools_are_checked_first(arguments: list[str], needle: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "mine", *arguments)
+    assert code in (1, 2)
+    assert needle in err
+    assert err.count("\n") == 1
 
 
 def test_the_configuration_is_read_again_on_sighup_and_refused_where_it_is_wrong(tmp_path: Path) -> None:
-    with running_pool() as (_, first), running_pool() as (_, second):
+    with easy_pool() as first, easy_pool() as second:
         file = tmp_path / "miner.toml"
-        good = f'user = "{ADDRESS}"\nthreads = 1\n[pools.first]\nurl = "{first}"\npass = "hunter2first"\n'
+        device = 'backend = "simulated"\nbackend_option = ["hash_rate=1MH"]\n'
+        good = f'user = "{ADDRESS}"\n{device}[pools.first]\nurl = "{first}"\npass = "hunter2first"\n'
         file.write_text(good)
         with started("mine", "--config", str(file), "--log-format", "plain", "--debug") as mine:
             until_line(mine, "share_accepted")
-            file.write_text(good.replace("threads", "thraeds"))
+            file.write_text(good.replace("backend =", "bakcend ="))
             mine.send_signal(signal.SIGHUP)
-            assert "did you mean 'threads'" in until_line(mine, "configuration_refused")
+            assert "did you mean 'backend'" in until_line(mine, "configuration_refused")
             until_line(mine, "share_accepted")
             file.write_text(f'{good}[pools.second]\nurl = "{second}"\npriority = 0\n')
             mine.send_signal(signal.SIGHUP)
             assert "pools.second" in until_line(mine, "configuration_changed")
-            file.write_text(f'user = "{ADDRESS}"\nthreads = 2\n[pools.second]\nurl = "{second}"\n')
+            faster = device.replace("1MH", "2MH")
+            file.write_text(f'user = "{ADDRESS}"\n{faster}[pools.second]\nurl = "{second}"\n')
             mine.send_signal(signal.SIGHUP)
             assert "pools.first" in until_line(mine, "configuration_changed")
-            assert "threads=2" in until_line(mine, "configuration_takes_a_restart")
+            assert "hash_rate=2MH" in until_line(mine, "configuration_takes_a_restart")
             until_line(mine, "share_accepted")
             mine.send_signal(signal.SIGINT)
             _, err = mine.communicate(timeout=60)

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from stratum_miner.cli import service
-from tests.cli.test_process import ADDRESS, COMMAND, running_pool
+from tests.cli.test_process import ADDRESS, COMMAND, easy_pool
 
+DEVICE = 'backend = "simulated"\nbackend_option = ["hash_rate=1MH"]\n'
 ANALYZE = shutil.which("systemd-analyze")
 EXPOSURE = 20
 """Tenths; systemd calls up to 2.0 "OK" and an ordinary service has 9.6."""
@@ -110,8 +111,8 @@ def as_systemd_would(arguments: list[str], directory: Path) -> Iterator[tuple[su
 
 def test_mine_as_systemd_runs_it(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
-    with running_pool() as (_, address):
-        config.write_text(f'url = "{address}"\nuser = "{ADDRESS}"\nthreads = 1\nhttp = "127.0.0.1:0"\n')
+    with easy_pool() as address:
+        config.write_text(f'url = "{address}"\nuser = "{ADDRESS}"\nhttp = "127.0.0.1:0"\n{DEVICE}')
         with as_systemd_would([*COMMAND, "mine", "--config", str(config)], tmp_path) as (miner, notified):
 
             def until(name: str) -> dict[str, str]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .test_process import ADDRESS, COMMAND, running_pool
+from .test_process import ADDRESS, COMMAND, SIMULATED, easy_pool
 
-GOAL = ["--until-shares", "1", "--threads", "1", "--time-limit", "100"]
+GOAL = ["--until-shares", "1", *SIMULATED]
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_mining_goes_on(redirection: str, tmp_path: Path) -> None:
     if "full" in redirection and not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     log = tmp_path / "log"
-    with running_pool() as (_, address):
+    with easy_pool() as address:
         arguments = [*COMMAND, "mine", "-o", address, "-u", ADDRESS, "--log-file", str(log), *GOAL]
         done = subprocess.run(["sh", "-c", f'exec "$@" {redirection}', "sh", *arguments], check=False, timeout=120)
     assert done.returncode == 0

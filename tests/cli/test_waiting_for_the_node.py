@@ -13,6 +13,7 @@ import pytest
 
 from tests.network.free_port import free_port
 
+from .one_command import run
 from .rpc_node import RpcNode, serving
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]
@@ -89,8 +90,7 @@ def test_a_pool_that_starts_before_its_node(tmp_path: Path) -> None:
     assert pool.returncode == 0, rest
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("name", ["pool", "solo"])
+@pytest.mark.parametrize(("name", "how"), [("pool", signal.SIGTERM), ("solo", signal.SIGINT)])
 def test_waiting_can_be_ended(name: str, how: signal.Signals) -> None:
     with command(name, *at(free_port()), "--address", ADDRESS) as process:
         until(process, "cannot connect")
@@ -99,13 +99,10 @@ def test_waiting_can_be_ended(name: str, how: signal.Signals) -> None:
     assert process.returncode == 0
 
 
-def test_a_time_limit_includes_the_wait() -> None:
-    done = subprocess.run(
-        [*COMMAND, "solo", *at(free_port()), "--address", ADDRESS, "--time-limit", "2", "-t", "1"],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 4
-    assert "the node gave no block template within 2 s: node at 127.0.0.1" in done.stderr.splitlines()[-1]
+def test_a_time_limit_includes_the_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "solo", *at(free_port()), "--address", ADDRESS, "--time-limit", "0.1", "-t", "1")
+    assert code == 4
+    assert "the node gave no block template within 0.1 s: node at 127.0.0.1" in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", ["pool", "solo"])
@@ -122,7 +119,9 @@ def test_a_time_limit_includes_the_wait() -> None:
         ("unknown rule", 1, "the node requires ['new']"),
     ],
 )
-def test_what_cannot_become_better_ends_at_once(name: str, case: str, code: int, reason: str) -> None:
+def test_what_cannot_become_better_ends_at_once(
+    name: str, case: str, code: int, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     node = RpcNode("signet" if "signed" in case else "regtest")
     address = TESTNET_ADDRESS if "signed" in case else ADDRESS
     match case:
@@ -144,22 +143,17 @@ def test_what_cannot_become_better_ends_at_once(name: str, case: str, code: int,
             node.template["rules"] = ["!new"]
     extra = ("--listen", "127.0.0.1:0") if name == "pool" else ("-t", "1")
     with serving(node) as port:
-        done = subprocess.run(
-            [*COMMAND, name, *at(port), "--address", address, *extra],
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-    assert done.returncode == code, done.stderr
-    assert reason in done.stderr.splitlines()[-1]
-    assert "s3cretly" not in done.stderr
+        ended, _, err = run(capsys, name, *at(port), "--address", address, *extra)
+    assert ended == code, err
+    assert reason in err.splitlines()[-1]
+    assert "s3cretly" not in err
 
 
-def test_an_address_of_no_chain_is_said_without_waiting() -> None:
-    done = subprocess.run(
-        [*COMMAND, "pool", *at(free_port()), "--address", ADDRESS[:-1] + "q", "--listen", "127.0.0.1:0"],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert "the checksum is wrong" in done.stderr.splitlines()[-1]
+def test_an_address_of_no_chain_is_said_without_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = ADDRESS[:-1] + "q"
+    code, _, err = run(capsys, "pool", *at(free_port()), "--address", wrong, "--listen", "127.0.0.1:0")
+    assert code == 2
+    assert "the checksum is wrong" in err.splitlines()[-1]
 
 
 def test_another_chain_in_flight_ends_the_pool() -> None:
@@ -175,12 +169,9 @@ def test_another_chain_in_flight_ends_the_pool() -> None:
     assert "expected the chain test as before, got testnet4" in said.splitlines()[-1]
 
 
-def test_a_port_that_is_taken_is_said_without_waiting() -> None:
+def test_a_port_that_is_taken_is_said_without_waiting(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        done = subprocess.run(
-            [*COMMAND, "pool", *at(free_port()), "--address", ADDRESS, "--listen", listen],
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-    assert done.returncode == 1
-    assert f"cannot listen on {listen}" in done.stderr.splitlines()[-1]
+        code, _, err = run(capsys, "pool", *at(free_port()), "--address", ADDRESS, "--listen", listen)
+    assert code == 1
+    assert f"cannot listen on {listen}" in err.splitlines()[-1]

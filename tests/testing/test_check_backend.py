@@ -17,8 +17,7 @@ from stratum_miner.testing.backend_checks import check_backend
 from stratum_miner.work.unit import NonceFound, WorkUnit
 
 
-@pytest.mark.parametrize("kernel", [kernel.name for kernel in available_kernels()])
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("kernel", "threads"), [("scalar", 1), *((kernel.name, 3) for kernel in available_kernels())])
 async def test_cpu(kernel: str, threads: int) -> None:
     await check_backend(lambda: CpuBackend(kernel=kernel, threads=threads))
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,12 @@ import pytest
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.app.process.signals import INTERRUPTED
 from stratum_miner.testing.manual_pool import REGTEST_JOB
+from tests.cli.one_command import run
 
 DOCS = Path(__file__).parents[3] / "docs"
 COMMAND = [sys.executable, "-m", "stratum_miner"]
-QUICK = ["--backend", "simulated", "--backend-option", "hash_rate=100kH", "--no-config"]
+SLOW = ["--backend", "simulated", "--backend-option", "hash_rate=1H", "--no-config"]
+"""A device that needs five days for a share of the pool below."""
 
 
 def exit_codes(text: str) -> list[int]:
@@ -39,7 +42,7 @@ def test_one_table_of_the_documentation_has_them_all() -> None:
 
 @contextmanager
 def pool(*, jobs: bool) -> Iterator[str]:
-    """One that answers the handshake, and perhaps gives a job that is too hard for a share."""
+    """One that answers the handshake, and perhaps gives a job."""
 
     def serve(connection: socket.socket) -> None:
         answers = {"mining.configure": {}, "mining.subscribe": [[], "a1b2c3d4", 4]}
@@ -49,7 +52,7 @@ def pool(*, jobs: bool) -> Iterator[str]:
                 lines.write(json.dumps({"id": request["id"], "result": answers.get(request["method"], True)}).encode())
                 lines.write(b"\n")
                 if request["method"] == "mining.authorize" and jobs:
-                    for method, params in (("mining.set_difficulty", [1e9]), ("mining.notify", list(REGTEST_JOB))):
+                    for method, params in (("mining.set_difficulty", [1e-4]), ("mining.notify", list(REGTEST_JOB))):
                         lines.write(json.dumps({"id": None, "method": method, "params": params}).encode() + b"\n")
                 lines.flush()
 
@@ -67,55 +70,48 @@ def pool(*, jobs: bool) -> Iterator[str]:
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def run(*commands: list[str]) -> list[int]:
-    """Run commands beside each other; returns their exit codes."""
-    processes = [subprocess.Popen([*COMMAND, *command], stderr=subprocess.PIPE, text=True) for command in commands]
-    for process in processes:
-        assert "Traceback" not in process.communicate(timeout=120)[1]
-    return [process.returncode for process in processes]
-
-
 def mine(address: str, *more: str) -> list[str]:
-    return ["mine", "-o", address, "-u", "w", *QUICK, *more]
+    return ["mine", "-o", address, "-u", "w", *SLOW, *more]
 
 
 def proxy(address: str, *more: str) -> list[str]:
     return ["proxy", "-o", address, "-u", "w", "--listen", "127.0.0.1:0", "--no-config", *more]
 
 
-def test_a_time_limit_without_a_job_is_4() -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        mine("127.0.0.1:1"),
+        mine("127.0.0.1:1", "--until-shares", "1"),
+        mine("SILENT"),
+        proxy("127.0.0.1:1"),
+    ],
+    ids=" ".join,
+)
+def test_a_time_limit_without_a_job_is_4(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pool(jobs=False) as silent:
-        codes = run(
-            mine("127.0.0.1:1", "--time-limit", "2"),
-            mine("127.0.0.1:1", "--time-limit", "2", "--until-shares", "1"),
-            mine(silent, "--time-limit", "2"),
-            proxy("127.0.0.1:1", "--time-limit", "2"),
-        )
-    assert codes == [ExitCode.POOL_UNREACHABLE] * 4
+        words = [silent if word == "SILENT" else word for word in command]
+        assert run(capsys, *words, "--time-limit", "0.5")[0] == ExitCode.POOL_UNREACHABLE
 
 
-def test_a_time_limit_with_a_job_is_0_unless_something_else_was_the_goal() -> None:
+def test_a_time_limit_with_a_job_is_0_unless_something_else_was_the_goal(capsys: pytest.CaptureFixture[str]) -> None:
     with pool(jobs=True) as address:
-        codes = run(
-            mine(address, "--time-limit", "8"),
-            mine(address, "--time-limit", "8", "--until-shares", "1"),
-            proxy(address, "--time-limit", "4"),
-        )
+        commands = (mine(address), mine(address, "--until-shares", "1"), proxy(address))
+        codes = [run(capsys, *command, "--time-limit", "2")[0] for command in commands]
     assert codes == [ExitCode.OK, ExitCode.FAILED, ExitCode.OK]
 
 
-def test_a_time_limit_without_a_device_is_1(tmp_path: Path) -> None:
+def test_a_time_limit_without_a_device_is_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pool(jobs=True) as address:
-        absent = ["mine", "-o", address, "-u", "w", "--device", f"erupter:{tmp_path}/tty", "--no-config"]
-        assert run([*absent, "--time-limit", "4"]) == [ExitCode.FAILED]
+        absent = ("mine", "-o", address, "-u", "w", "--device", f"erupter:{tmp_path}/tty", "--no-config")
+        assert run(capsys, *absent, "--time-limit", "2")[0] == ExitCode.FAILED
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_with_0(number: signal.Signals) -> None:
+def test_a_signal_ends_with_0() -> None:
     with pool(jobs=True) as good, pool(jobs=False) as silent:
         commands = [mine(good), mine(silent), mine("127.0.0.1:1"), proxy(good), proxy("127.0.0.1:1")]
         processes = [subprocess.Popen([*COMMAND, *command], stderr=subprocess.PIPE, text=True) for command in commands]
-        for process in processes:
+        for process, number in zip(processes, cycle((signal.SIGINT, signal.SIGTERM))):
             assert process.stderr is not None
             for line in process.stderr:
                 if any(word in line for word in ("handshake", "unreachable", "ready")):

@@ -1,7 +1,9 @@
 """What people type by habit or by mistake: it is served, or answered in one line with the way here."""
 
 import re
+from collections.abc import Iterator
 
+import cyclopts
 import pytest
 
 from stratum_miner.app.config.keys import keys_of
@@ -16,6 +18,21 @@ from tests.cli.one_command import run
 
 APP = command_line()
 OF_MINE = {name for each in arguments_of(APP["mine"]) for name in each.names}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def describes_each_command_once() -> Iterator[None]:
+    """The description of a command takes longer than all else here, and the program asks for it once."""
+    seen: dict[int, list[cyclopts.Argument]] = {}
+
+    def described(app: cyclopts.App) -> list[cyclopts.Argument]:
+        if id(app) not in seen:
+            seen[id(app)] = arguments_of(app)
+        return seen[id(app)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stratum_miner.cli.parser.arguments.arguments_of", described)
+        yield
 
 
 def read(line: str) -> list[str]:
@@ -147,7 +164,7 @@ def test_no_mistake_becomes_a_value_of_another_option() -> None:
         if word.startswith("-"):
             for typed in (word, f"{word}=x"):
                 with pytest.raises(UsageError):
-                    read(f"mine -o h:1 {typed}")
+                    understood(APP, ["mine"], ["-o", "h:1", typed])
 
 
 @pytest.mark.parametrize(
