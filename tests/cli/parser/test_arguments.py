@@ -23,12 +23,12 @@ OF_MINE = {name for each in arguments_of(APP["mine"]) for name in each.names}
 @pytest.fixture(autouse=True, scope="module")
 def describes_each_command_once() -> Iterator[None]:
     """The description of a command takes longer than all else here, and the program asks for it once."""
-    seen: dict[int, list[cyclopts.Argument]] = {}
+    seen: dict[tuple[str, ...], list[cyclopts.Argument]] = {}
 
     def described(app: cyclopts.App) -> list[cyclopts.Argument]:
-        if id(app) not in seen:
-            seen[id(app)] = arguments_of(app)
-        return seen[id(app)]
+        if app.name not in seen:  # no two commands have the same last word
+            seen[app.name] = arguments_of(app)
+        return seen[app.name]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stratum_miner.cli.parser.arguments.arguments_of", described)
