@@ -40,6 +40,8 @@ class RpcNode:
         self.trouble: tuple[int, str] | None = None
         """What every method is answered with, as by a node that starts."""
         self.asked: list[str] = []
+        self.authorization = ""
+        """Header of the last request: how the client logged in."""
 
     def reply(self, request: dict[str, Any]) -> dict[str, Any]:
         method = request["method"]
@@ -64,6 +66,7 @@ def serving(node: RpcNode, port: int = 0) -> Iterator[int]:
             super().setup()
 
         def do_POST(self) -> None:
+            node.authorization = self.headers.get("Authorization", "")
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             body = json.dumps(node.reply(request)).encode() if node.status == 200 else b""
             self.send_response(node.status)
