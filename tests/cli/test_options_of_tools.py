@@ -13,7 +13,7 @@ import trio
 
 from stratum_miner.app.options import capture, pool_access
 from stratum_miner.app.process.exit_codes import ExitCode
-from stratum_miner.cli import conformance, load, main, ping, tap
+from stratum_miner.cli import conformance, load, main, ping, replay, tap
 from stratum_miner.client.dialing.tls import TlsSettings
 from stratum_miner.client.ping import PingResult
 from stratum_miner.conformance.case import CASES, Case, Level
@@ -382,6 +382,19 @@ def test_a_recording_keeps_secrets_only_if_it_is_to(
         with pytest.raises(ReachedError):
             main.run([*command, "--record", str(tmp_path / "record"), *words])
     assert kept == [("record", False), ("record", True)]
+
+
+def test_a_replay_keeps_the_pace_that_it_is_told(files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[object, object]] = []
+
+    def replays(*_: object, pace: float, ignore: object, **__: object) -> None:
+        seen.append((pace, ignore))
+        raise ReachedError
+
+    monkeypatch.setattr(replay, "replays", replays)
+    with pytest.raises(ReachedError):
+        main.run(["replay", files["RUN.JSONL"], "--to", POOL, "--pace", "0.5", "--ignore", "mining.notify"])
+    assert seen == [(0.5, frozenset({"mining.notify"}))]
 
 
 @pytest.mark.parametrize(
