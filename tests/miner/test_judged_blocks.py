@@ -7,7 +7,7 @@ from trio.testing import MockClock
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.miner.judged_blocks import JudgedBlocks
 from stratum_miner.work.share import Share
-from tests.miner.results import accepted, rejected, share_on
+from tests.work.shares import accepted, rejected, share_on
 
 
 def blocks(count: int) -> list[Share]:

@@ -6,7 +6,7 @@ from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.miner.share_counts import ShareCounts
 from stratum_miner.miner.statistics import Statistics
 from stratum_miner.work.share_result import RejectReason, ShareOutcome, ShareResult
-from tests.miner.results import accepted, rejected, share_on, tips
+from tests.work.shares import accepted, rejected, share_on, tips
 
 
 def test_before_the_first_share_all_is_0() -> None:

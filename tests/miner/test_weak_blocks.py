@@ -6,7 +6,7 @@ from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.miner.weak_blocks import WeakBlocks
 from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import RejectReason
-from tests.miner.results import accepted, rejected, share_on
+from tests.work.shares import accepted, rejected, share_on
 
 
 def weak(session: int = 1, **changes: Any) -> Share:

@@ -1,4 +1,4 @@
-"""Shares and their results of our own making, for tests of what the miner counts."""
+"""Shares and their results of our own making, for tests of what is counted, kept and refused."""
 
 from typing import Any
 
