@@ -8,8 +8,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from stratum_miner.client import PoolUnreachable
-from stratum_miner.client.pool_memory import KEPT_S, Handshake, PoolMemory
-from stratum_miner.client.settings import Timeouts
+from stratum_miner.client.pool_memory import KEPT_S
 from stratum_miner.testing.manual_pool import ManualPool
 from tests.client.client_lab import lab
 
@@ -219,49 +218,3 @@ async def test_a_pool_that_refuses_to_resume_is_asked_for_a_new_session(autojump
         await third.reply(subscribe, [[], "a1b2c3d4", 4])
         await it.recorder.until(lambda: it.recorder.results)
         assert it.recorder.results[0].reason == "the pool did not resume the session"
-
-
-def test_after_a_form_that_was_kept_the_others_are_tried_in_a_circle() -> None:
-    memory = PoolMemory()
-    memory.note_worked(Handshake.BARE, 0.0)
-    tried = []
-    for _ in range(6):
-        tried.append(memory.handshake(1.0))
-        memory.note_disconnected()
-    assert tried == [
-        Handshake.BARE,
-        Handshake.BARE,
-        Handshake.FULL,
-        Handshake.WITHOUT_EXTRANONCE,
-        Handshake.BARE,
-        Handshake.FULL,
-    ]
-
-
-def test_working_again_does_not_put_the_full_form_off() -> None:
-    memory = PoolMemory()
-    memory.note_worked(Handshake.BARE, 0.0)
-    memory.note_worked(Handshake.BARE, KEPT_S - 1)
-    assert memory.handshake(KEPT_S - 0.5) is Handshake.BARE
-    assert memory.handshake(KEPT_S) is Handshake.FULL
-
-
-def test_patience_doubles_for_each_limit_alone_and_is_bounded() -> None:
-    memory, timeouts = PoolMemory(), Timeouts()
-    for _ in range(20):
-        memory.note_too_slow("authorize", 0.0)
-    memory.note_too_slow("subscribe", 10.0)
-    longer = memory.timeouts(timeouts, 20.0)
-    assert (longer.authorize, longer.subscribe) == (480.0, 60.0)
-    assert longer.unanswered_submit == timeouts.unanswered_submit
-    assert memory.timeouts(timeouts, KEPT_S + 10.0) == timeouts, "after an hour the pool may be fast again"
-
-
-@pytest.mark.parametrize("now", [0.0, 100.0])
-def test_turns_are_in_a_row(now: float) -> None:
-    memory = PoolMemory()
-    memory.note_connecting(now, 1.0)
-    assert [memory.next_turn(now, 1.0) for _ in range(3)] == [now + 1.0, now + 2.0, now + 3.0]
-    memory.note_connecting(now, 1.0)
-    assert memory.next_turn(now, 1.0) == now + 4.0
-    assert memory.next_turn(now + 100.0, 1.0) == now + 100.0

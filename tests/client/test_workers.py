@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
-from stratum_miner.client import pool_tally, workers
-from stratum_miner.client.workers import worker_name_at
+from stratum_miner.client import PoolSettings, PoolUrl, WorkerRefused, pool_tally, workers
+from stratum_miner.client.workers import Workers, worker_name_at
 from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.share import Share
 from tests.client.client_lab import lab
@@ -168,3 +169,108 @@ async def test_a_worker_refused_for_good_is_asked_for_once(autojump_clock: MockC
         with trio.move_on_after(150) as nothing_came:
             await pool.request()
         assert nothing_came.cancelled_caught
+
+
+# ---- the table of worker names alone --------------------------------------------------------------------------------
+
+SETTINGS = PoolSettings(
+    url=PoolUrl("pool.example", 3333), worker_name="main", workers=(("usb", "main.usb"), ("cpu", "main.cpu"))
+)
+
+
+def table(accepted: set[str] | None = None, names: tuple[str, ...] = SETTINGS.worker_names) -> Workers:
+    """The configured names, for each of which mining.authorize was sent at the time 100."""
+    it = Workers(SETTINGS, set() if accepted is None else accepted)
+    for name in names:
+        it.asked(name, 100.0)
+    return it
+
+
+def test_the_stand_in_is_the_first_name_that_is_not_refused() -> None:
+    it = table()
+    assert "main" in it
+    assert "other" not in it
+    assert it.stand_in("main.cpu") is None, "it has no answer yet"
+    it.answered("main.usb", "", 101.0)
+    assert it.stand_in("main.usb") == "main.usb"
+    assert it.stand_in("never asked for") is None, "main comes first, and has no answer yet"
+    it.answered("main", "no", 101.0)
+    assert it.stand_in("main") == it.stand_in("never asked for") == "main.usb"
+    it.answered("main.usb", "no", 102.0)
+    assert it.stand_in("main") is None, "main.cpu may still be accepted"
+    assert it.refusals == {"main": "no", "main.usb": "no"}
+
+
+@pytest.mark.parametrize("is_temporary", [True, False])
+def test_when_all_names_are_refused_the_worker_is(is_temporary: bool) -> None:
+    it = table()
+    it.answered("main", "busy", 101.0, is_temporary=is_temporary)
+    it.answered("main.usb", "no", 101.0)
+    with pytest.raises(WorkerRefused) as info:
+        it.answered("main.cpu", "never", 101.0)
+    assert info.value.is_temporary is is_temporary
+    assert str(info.value) == (
+        "the pool refused the worker 'main': busy; the pool refused the worker 'main.usb': no; "
+        "the pool refused the worker 'main.cpu': never"
+    )
+
+
+def test_a_name_that_was_not_asked_for_is_not_refused() -> None:
+    it = table(names=("main", "main.usb"))
+    for name in ("main", "main.usb", "stranger"):
+        it.answered(name, "no", 101.0)
+    assert it.refusals == {"main": "no", "main.usb": "no"}
+
+
+def test_a_refusal_is_told_with_the_name_that_is_used_instead() -> None:
+    it = table()
+    with capture_logs() as lines:
+        it.answered("main", "", 101.0)
+        it.answered("main.usb", "no", 101.0)
+    assert lines == [
+        {"event": "login_refused", "worker": "main.usb", "reason": "no", "instead": "main", "log_level": "warning"}
+    ]
+
+
+def test_a_name_that_may_be_accepted_later_is_asked_for_again_after_a_pause_that_doubles() -> None:
+    it, now, pauses = table(), 100.0, []
+    for _ in range(9):
+        it.answered("main.usb", "busy", now, is_temporary=True)
+        pause = next(seconds for seconds in range(2000) if it.due_again(now + seconds))
+        assert it.due_again(now + pause) == [], "once for each refusal"
+        pauses.append(pause)
+        now += pause
+    assert pauses == [5, 10, 20, 40, 80, 160, 320, 600, 600]
+    it.answered("main.usb", "", now)
+    assert it.due_again(now + 2000) == []
+
+
+def test_only_a_temporary_refusal_or_one_of_an_accepted_name_leads_to_another_try() -> None:
+    it = table({"main.cpu"})
+    for name in ("main.usb", "main.cpu"):
+        it.answered(name, "no", 100.0)
+    assert it.due_again(104.9) == []
+    assert it.due_again(105.0) == ["main.cpu"]
+
+
+def test_a_name_is_overdue_until_it_is_answered() -> None:
+    it = table()
+    it.asked("late", 101.0)
+    it.answered("main", "", 101.0)
+    assert it.overdue(100.0) == ()
+    assert it.overdue(100.1) == ("main.usb", "main.cpu")
+    it.answered("main.usb", "no", 101.0)
+    assert it.overdue(200.0) == ("main.cpu", "late")
+
+
+def test_ten_thousand_names_are_asked_for_and_a_thousand_remembered_as_accepted() -> None:
+    accepted: set[str] = set()
+    it = table(accepted)
+    for number in range(9_996):
+        it.asked(f"w{number}", 100.0)
+        it.answered(f"w{number}", "", 100.0)
+    assert not it.is_full
+    it.asked("the last", 100.0)
+    assert it.is_full
+    assert len(accepted) == 1000
+    assert {"w0", "w999"} < accepted
