@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from stratum_miner.client.dialing.url import PoolUrl
 from stratum_miner.client.group.member import GroupMember
 from stratum_miner.client.group.members import Members
 from stratum_miner.client.group.quota import Quotas
@@ -134,7 +135,7 @@ class PoolControl:
         left, members, positions = list(self._members.all), list[GroupMember | None](), list[int | None]()
         for index, item in enumerate(settings):
             _check_for_twin(item, settings[:index])
-            kept = next((member for member in left if _is_same_connection(member.settings, item)), None)
+            kept = next((member for member in left if _keeps_connection(member.settings, to=item)), None)
             positions.append(None if kept is None else self._members.index(kept))
             if kept is not None:
                 left.remove(kept)
@@ -163,7 +164,7 @@ class PoolControl:
             self._changed()
 
     def _shall_be_used(self, settings: PoolSettings) -> bool:
-        before = next((item for item in self._members.all if _is_same(item.settings, settings)), None)
+        before = next((item for item in self._members.all if _identity(item.settings) == _identity(settings)), None)
         if before is not None and before.settings.enabled == settings.enabled:
             return self._members.failover.is_enabled(self._members.index(before))
         return settings.enabled
@@ -174,19 +175,20 @@ class PoolControl:
 
 
 def _check_for_twin(settings: PoolSettings, others: Sequence[PoolSettings]) -> None:
-    if any(_is_twin(settings, other) for other in others):
+    if any(_login(settings) == _login(other) for other in others):
         raise ValueError(f"pool: expected each pool once, got {settings.url} for worker {settings.worker_name!r} twice")
 
 
-def _is_twin(one: PoolSettings, other: PoolSettings) -> bool:
-    return (one.url, one.worker_name) == (other.url, other.worker_name)
+def _login(settings: PoolSettings) -> tuple[PoolUrl, str]:
+    return settings.url, settings.worker_name
 
 
-def _is_same(one: PoolSettings, other: PoolSettings) -> bool:
-    """Return whether both settings are for the same pool: whether their names are equal or, if neither has a name,
-    whether their URLs and worker names are equal."""
-    return one.name == other.name if one.name or other.name else _is_twin(one, other)
+def _identity(settings: PoolSettings) -> object:
+    """Return a value that is equal for two settings of the same pool: the name or, if the pool has none, its URL and
+    worker name."""
+    return settings.name or _login(settings)
 
 
-def _is_same_connection(one: PoolSettings, other: PoolSettings) -> bool:
-    return replace(one, name=other.name, quota=other.quota, enabled=other.enabled) == other
+def _keeps_connection(before: PoolSettings, *, to: PoolSettings) -> bool:
+    """Return whether a pool keeps its connection if its settings change from ``before`` to ``to``."""
+    return replace(before, name=to.name, quota=to.quota, enabled=to.enabled) == to
