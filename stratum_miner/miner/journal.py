@@ -122,8 +122,8 @@ class Journal:
         self._changed = threading.Condition()
         """A lock for the fields below, which the writing thread uses too."""
         self._waiting: deque[JournalRecord] = deque()
-        self._writing = 0
-        """Number of records that the writing thread is writing now."""
+        self._writing: list[JournalRecord] = []
+        """The records that the writing thread is writing now."""
         self._given_up = 0
         """Number of records that were replaced by their totals since the last successful write."""
         self._problems: dict[str, str] = {}
@@ -188,18 +188,17 @@ class Journal:
         """
         if self._closing:
             return
-        self._add(RunClosed(time=self._wall_clock()))
         with self._changed:
             self._closing = True
-            self._changed.notify_all()
+            self._add(RunClosed(time=self._wall_clock()))
         until = time.monotonic() + CLOSE_SECONDS
         self._writer.join(CLOSE_SECONDS)
         with self._changed:
-            missing = len(self._waiting) + self._writing
+            missing = len(self._waiting) + len(self._writing)
         if missing:
             reason = "; ".join(self._problems.copy().values()) or "the disk does not respond"
             log.error("journal_incomplete", file=str(self.path), records=missing, reason=reason)
-        if self._syncer.close(max(0.0, until - time.monotonic())) and not self._writer.is_alive():
+        if self._syncer.close(until - time.monotonic()) and not self._writer.is_alive():
             self._file.close()
 
     @property
@@ -238,7 +237,7 @@ class Journal:
         with self._changed:
             self._waiting.append(record)
             if len(self._waiting) > MAX_WAITING + len(self._account.open):
-                self._given_up += len(self._waiting) + self._writing
+                self._given_up += len(self._waiting) + len(self._writing)
                 self._waiting = deque(self._account.totals(self._wall_clock()))
             self._changed.notify_all()
 
@@ -280,18 +279,18 @@ class Journal:
             if failed:
                 self._changed.wait_for(lambda: self._closing, RETRY_SECONDS)
             else:
-                timeout = None if sync_at == inf else max(0.0, sync_at - self._clock())
+                timeout = None if sync_at == inf else sync_at - self._clock()
                 self._changed.wait_for(lambda: self._waiting or self._closing, timeout)
             source = self._waiting
             batch = [source.popleft() for _ in range(min(MAX_BATCH, len(source)))]
-            self._writing = len(batch)
+            self._writing = batch
             return batch, source, self._closing
 
     def _put_back(self, batch: list[JournalRecord], source: deque[JournalRecord], *, failed: bool) -> None:
         """Record that writing a batch has ended. If writing failed, return the records to the queue that they came
         from."""
         with self._changed:
-            self._writing = 0
+            self._writing = []
             if failed:
                 source.extendleft(reversed(batch))
             self._changed.notify_all()

@@ -20,7 +20,8 @@ from stratum_miner.client.reconnecting import Destination
 from stratum_miner.client.resume import Resumable
 from stratum_miner.miner import ShareCounts, journal
 from stratum_miner.miner.journal import CRASHED, Journal, JournalError, read
-from stratum_miner.work.job import HeaderBody, Job
+from stratum_miner.miner.journal_file import JournalFile
+from stratum_miner.work.job import HeaderBody, Job, Origin, PoolKey
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 from stratum_miner.work.space import SearchSpace
@@ -244,8 +245,75 @@ def test_the_end_waits_for_a_disk_that_hangs_no_longer_than_it_may(
     it.close()
     [told] = [event for event in logged if event["event"] == "journal_incomplete"]
     assert (told["records"], told["reason"]) == (2, "the disk does not respond")
+    assert os.fstat(it._file._file), "the thread that hangs may still need the file"
     go_on.set()
     it._writer.join(WAIT_S)
+
+
+def test_a_sync_that_hangs_keeps_the_file_open_and_the_end_does_not_wait_for_it(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "CLOSE_SECONDS", 0.05)
+    it = opened(tmp_path / "shares.jsonl")
+    reached, go_on = threading.Event(), threading.Event()
+
+    def hanging(descriptor: int) -> None:
+        reached.set()
+        assert go_on.wait(WAIT_S)
+
+    monkeypatch.setattr(os, "fsync", hanging)
+    it.submitted(shares(1)[0], TO)
+    assert reached.wait(WAIT_S)
+    it.close()
+    assert os.fstat(it._file._file)
+    go_on.set()
+    it._syncer._thread.join(WAIT_S)
+
+
+class Watched:
+    """The moments at which a journal asks for a sync and tries to rotate, on a clock that the test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.syncs: list[float] = []
+        self.rotations: list[float] = []
+        monkeypatch.setattr(journal._Syncer, "want", lambda syncer: self.syncs.append(self.now))
+
+    def write(self, it: Journal, now: float, *, block: bool = False) -> None:
+        """Write two records, the second after all that the first causes has happened."""
+        self.now = now
+        for _ in range(2):
+            it.submitted(shares(1, block=block)[0], TO)
+            assert it.flush(WAIT_S)
+
+
+def test_records_are_synced_five_seconds_after_the_first_of_them(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(monkeypatch)
+    it = opened(tmp_path / "shares.jsonl", clock=lambda: watched.now)
+    for now in (100.0, 102.0, 104.9, 105.0, 105.5, 109.9):
+        watched.write(it, now)
+    assert watched.syncs == [105.0]
+    watched.write(it, 110.0)
+    assert watched.syncs == [105.0, 110.0]
+
+
+def test_a_rotation_that_failed_is_tried_again_a_minute_later(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(monkeypatch)
+
+    def refuse(file: object, now: float) -> None:
+        watched.rotations.append(watched.now)
+        raise JournalError(Path("x"), "no")
+
+    monkeypatch.setattr(JournalFile, "rotate", refuse)
+    it = opened(tmp_path / "shares.jsonl", clock=lambda: watched.now, max_bytes=10)
+    assert it.flush(WAIT_S)
+    for now in (10.0, 59.9, 60.0, 61.0, 119.9, 120.0):
+        watched.write(it, now)
+    assert watched.rotations == [0.0, 60.0, 120.0]
 
 
 # ---- a disk that is full ----------------------------------------------------------------------------------------
@@ -294,6 +362,7 @@ def test_a_full_disk_is_told_once_and_everything_is_written_when_there_is_room(
     it.close()
     assert it.problem == ""
     assert [event["event"] for event in logged] == ["journal_failed", "journal_recovered"]
+    assert logged[1]["missing"] is None
     assert events(it.path) == ["opened", *["found", "settled"] * 5, "closed"]
     assert read(it.path).counts == it.counts
 
@@ -401,6 +470,32 @@ def test_what_a_crash_left_open_is_lost_and_blocks_come_back(tmp_path: Path, ope
     assert opened(path).recovered == ()
 
 
+@pytest.mark.parametrize("age", [600, 601])
+def test_a_block_is_handed_back_for_ten_minutes(tmp_path: Path, opened: Opener, age: int) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    [block] = shares(1)
+    it.submitted(block, TO)
+    path = as_after_a_crash(it)
+    CLOCK.now += age
+    again = opened(path)
+    assert len(again.recovered) == (age == 600)
+    assert again.submitted_earlier == ({block.header} if age == 600 else set())
+    if again.recovered:
+        assert again.recovered[0].share.job.origin == Origin(PoolKey(TO.pool), "worker", 0, "s1")
+
+
+def test_a_block_that_is_given_up_has_the_reason_that_is_given(tmp_path: Path, opened: Opener) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    it.submitted(shares(1)[0], TO)
+    path = as_after_a_crash(it)
+    again = opened(path)
+    again.mark_lost(again.recovered[0], "no such pool")
+    again.close()
+    assert again.counts == ShareCounts(lost=1)
+    [settled] = [record for record in records(path) if record["event"] == "settled"]
+    assert (settled["id"], settled["fate"], settled["reason"], settled["latency"]) == (1, "lost", "no such pool", None)
+
+
 def test_an_old_block_is_not_handed_back(tmp_path: Path, opened: Opener) -> None:
     it = opened(tmp_path / "shares.jsonl")
     [block] = shares(1)
@@ -412,6 +507,14 @@ def test_an_old_block_is_not_handed_back(tmp_path: Path, opened: Opener) -> None
     assert again.counts == ShareCounts(lost=1)
     again.close()
     assert [record["reason"] for record in records(path) if record["event"] == "settled"] == [CRASHED]
+
+
+def test_a_run_of_which_only_the_beginning_is_left_has_crashed(tmp_path: Path, opened: Opener) -> None:
+    it = opened(tmp_path / "shares.jsonl")
+    assert not it.unclean
+    path = as_after_a_crash(it)
+    assert events(path) == ["opened"]
+    assert opened(path).unclean
 
 
 def test_a_run_that_was_killed_before_its_first_record_is_told_too(tmp_path: Path, opened: Opener) -> None:
@@ -569,6 +672,21 @@ def test_a_block_of_a_damaged_job_is_never_handed_back_changed(
     assert again.counts.accepted == 1
     assert [item.share.header for item in again.recovered] in ([], [block.header])
     assert again.open + again.counts.lost == 1
+
+
+@pytest.mark.parametrize("value", [-1, 1 << 32, "x", True, None, 0, (1 << 32) - 1])
+@pytest.mark.parametrize("name", ["version", "ntime", "version_mask"])
+def test_a_damaged_number_of_a_job_is_replaced_by_that_of_the_header(
+    tmp_path: Path, opened: Opener, name: str, value: Any
+) -> None:
+    block, lines = _journal_of_a_block(opened(tmp_path / "shares.jsonl"))
+    lines[-1]["job_fields"][name] = value
+    path = tmp_path / "damaged.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    [recovered] = opened(path).recovered
+    of_header = {"version": block.version, "ntime": block.ntime, "version_mask": 0}
+    is_valid = type(value) is int and 0 <= value < 1 << 32
+    assert getattr(recovered.share.job, name) == (value if is_valid else of_header[name])
 
 
 def test_a_block_is_recovered_from_a_record_of_before_jobs_had_bodies(tmp_path: Path, opened: Opener) -> None:

@@ -1,5 +1,6 @@
 """The file of a share journal: the process is killed at each system call, or each one fails."""
 
+import errno
 import fcntl
 import itertools
 import os
@@ -14,8 +15,15 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.miner.journal_file import JournalFile
-from stratum_miner.miner.journal_records import JournalError, JournalRecord, ResolvedShare, SubmittedShare, read
+from stratum_miner.miner.journal_file import JournalFile, examine
+from stratum_miner.miner.journal_records import (
+    JournalError,
+    JournalRecord,
+    ResolvedShare,
+    SubmittedShare,
+    older_file,
+    read,
+)
 
 CALLS = ("open", "write", "ftruncate", "replace", "fsync", "close", "unlink", "fstat")
 SHARES = 8
@@ -205,6 +213,162 @@ def test_a_file_that_somebody_removes_begins_again_with_the_totals(tmp_path: Pat
     file.append([found(3)], 1.0)
     assert (read(path).counts.accepted, [*read(path).open]) == (2, [3])
     file.close()
+
+
+def open_files() -> int:
+    """Number of files that this process has open."""
+    return len(os.listdir("/dev/fd"))
+
+
+def test_what_was_half_written_after_a_removal_is_cut_off_from_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "shares.jsonl"
+    file = JournalFile(path)
+    file.append([found(1)], 1.0)
+    path.unlink()
+    write, left = os.write, [5]
+
+    def full(descriptor: int, data: bytes) -> int:
+        if not left:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data[: left.pop()])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(JournalError, match="No space left on device"):
+            file.append([found(2)], 1.0)
+    assert path.read_bytes() == b""
+    file.append([found(2)], 1.0)
+    assert [*read(path).open] == [1, 2]
+    file.close()
+
+
+def test_no_file_stays_open_after_a_failure_or_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = open_files()
+    notes, path = tmp_path / "notes", tmp_path / "shares.jsonl"
+    notes.write_text("notes of mine")
+    for wrong in (notes, tmp_path):
+        with pytest.raises(JournalError):
+            JournalFile(wrong)
+        assert open_files() == before
+    file = JournalFile(path, max_bytes=10)
+    file.append([found(1)], 1.0)
+    with pytest.raises(JournalError, match="another running miner uses this file"):
+        JournalFile(path)
+    file.sync()
+    running = open_files()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *names: (_ for _ in ()).throw(OSError(13, "Permission denied")))
+        with pytest.raises(JournalError, match="Permission denied"):
+            file.rotate(1.0)
+    assert (open_files(), (tmp_path / "shares.jsonl.new").exists()) == (running, False)
+    path.unlink()
+    path.write_text("notes of mine")
+    with pytest.raises(JournalError, match="replaced it by another file"):
+        file.append([found(2)], 1.0)
+    assert open_files() == running
+    path.unlink()
+    file.append([found(2)], 1.0)
+    file.rotate(1.0)
+    file.sync()
+    assert open_files() == running
+    file.append([found(3)], 1.0)
+    file.rotate(1.0)  # the old file and the directory are closed at the end, without a sync
+    file.close()
+    assert open_files() == before
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_that_cannot_be_synced_by_its_kind_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    file = JournalFile(tmp_path / "shares.jsonl")
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(number, "no")))
+    file.sync()
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(errno.EIO, "broken")))
+    with pytest.raises(JournalError, match="broken"):
+        file.sync()
+    file.close()
+
+
+def test_a_failure_to_sync_an_earlier_file_is_told_though_the_newest_was_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = JournalFile(tmp_path / "shares.jsonl")
+    failures = [OSError(errno.EIO, "broken")]
+
+    def sync(descriptor: int) -> None:
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(JournalError, match="broken"):
+        file.sync()
+    file.close()
+
+
+def test_a_file_is_large_beyond_its_limit(tmp_path: Path) -> None:
+    path = tmp_path / "shares.jsonl"
+    file = JournalFile(path)
+    file.append([found(1)], 1.0)
+    file.close()
+    size = path.stat().st_size
+    for limit, is_large in ((size - 1, True), (size, False)):
+        file = JournalFile(path, max_bytes=limit)
+        assert file.is_large is is_large
+        file.close()
+
+
+def test_a_gap_between_older_files_is_filled_and_the_sixth_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "shares.jsonl"
+    for number in (1, 3):
+        older_file(path, number).write_text(f"was {number}")
+    file = JournalFile(path)
+    file.append([found(1)], 1.0)
+    file.rotate(1.0)
+    assert older_file(path, 2).read_text() == "was 1"
+    assert older_file(path, 3).read_text() == "was 3", "it needs not move"
+    for _ in range(5):
+        file.rotate(1.0)
+    assert sorted(item.name for item in tmp_path.iterdir()) == [
+        "shares.jsonl", *(f"shares.jsonl.{number}" for number in range(1, 6))
+    ]  # fmt: skip
+    file.close()
+
+
+def test_a_file_is_examined_without_a_change(tmp_path: Path) -> None:
+    path = tmp_path / "shares.jsonl"
+    before = open_files()
+    with pytest.raises(FileNotFoundError):
+        examine(path)
+    file = JournalFile(path)
+    file.append([found(1)], 1.0)
+    with pytest.raises(JournalError, match="another running miner uses this file"):
+        examine(path)
+    file.close()
+    content = path.read_bytes()
+    examine(path)
+    examine(Path("/dev/null"))
+    assert path.read_bytes() == content
+    path.write_text("notes of mine\n")
+    with pytest.raises(JournalError, match="expected a share journal, got another kind of file"):
+        examine(path)
+    assert path.read_text() == "notes of mine\n"
+    assert open_files() == before
+
+
+def test_each_file_whose_beginning_is_damaged_continues_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "shares.jsonl"
+    for number in range(1, 7):
+        older_file(path, number).write_bytes(b'damaged\n{"event":"found","id":%d,"time":1}\n' % number)
+    path.touch()
+    reading = read(path)
+    assert ([*reading.open], reading.continued) == ([5, 4, 3, 2, 1], True), "there are five older files"
+    path.write_bytes(b'damaged\n{"event":"found","id":9,"time":1}\n')
+    reading = read(path)
+    assert ([*reading.open], reading.continued) == ([5, 4, 3, 2, 1, 9], True)
+    assert (reading.records, reading.damaged) == (1, 1), "of this file alone"
 
 
 if __name__ == "__main__":

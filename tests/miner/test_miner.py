@@ -1,6 +1,7 @@
 """A miner whose pool and backends the test plays: goals, reported nonces, counts, a graceful stop."""
 
 import itertools
+import json
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -16,16 +17,21 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from stratum_miner.backends.base import Backend, BackendError, WorkSource
-from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
+from stratum_miner.backends.statistics import BackendStatistics, DeviceKey, DeviceStatistics
 from stratum_miner.bitcoin.header import display_hash, swap_words
+from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRefused
+from stratum_miner.client.reconnecting import Destination
+from stratum_miner.client.settings import Timeouts
 from stratum_miner.miner import Assignment, Goals, HardwareError, Journal, Miner, MinerEvent, ShareCounts, StopReason
+from stratum_miner.miner.events import EventListener
 from stratum_miner.miner.journal import read
+from stratum_miner.miner.snapshot import keyed_devices
 from stratum_miner.miner.standstill import Standstill
 from stratum_miner.miner.weak_blocks import MOST_REJECTED
 from stratum_miner.testing.manual_pool import ManualPool
-from stratum_miner.work.job import Job
+from stratum_miner.work.job import Job, PoolKey
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import ShareResult
 from stratum_miner.work.unit import NonceFound, WorkUnit
@@ -98,7 +104,7 @@ class Bench:
     async def run(self) -> None:
         try:
             self.ending = await self.miner.run()
-        except (WorkerRefused, BackendError) as error:
+        except (WorkerRefused, BackendError, KeyError) as error:
             self.error = error
         self.ended.set()
 
@@ -111,7 +117,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(*, difficulty: float = 1e-9, handshake: bool = True, **options: Any) -> AsyncIterator[Bench]:
+async def bench(
+    *,
+    difficulty: float = 1e-9,
+    handshake: bool = True,
+    pool: Mapping[str, Any] | None = None,
+    hear: EventListener | None = None,
+    **options: Any,
+) -> AsyncIterator[Bench]:
     ours, theirs = trio.testing.memory_stream_pair()
     streams = [ours]
 
@@ -121,10 +134,14 @@ async def bench(*, difficulty: float = 1e-9, handshake: bool = True, **options: 
     events: list[MinerEvent] = []
     backend = ScriptedBackend()
     settings = PoolSettings(
-        url=PoolUrl("pool.example", 3333), worker_name="worker", version_mask=0, extranonce_subscribe=False
+        url=PoolUrl("pool.example", 3333),
+        worker_name="worker",
+        version_mask=0,
+        extranonce_subscribe=False,
+        **(pool or {}),
     )
     client = ClientOptions(clock=trio.current_time, connect=connect)
-    miner = Miner(settings, [backend], on_event=events.append, options=client, **options)
+    miner = Miner(settings, [backend], on_event=hear or events.append, options=client, **options)
     made = Bench(miner, backend, ManualPool(theirs), events)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(made.run)
@@ -397,6 +414,193 @@ async def test_broken_backend_comes_out_as_itself(autojump_clock: MockClock) -> 
         await miner.run()
 
 
+async def test_a_coroutine_function_hears_no_event_and_is_refused() -> None:
+    async def hear(event: MinerEvent) -> None:
+        raise AssertionError
+
+    with pytest.raises(TypeError, match="on_event"):
+        Miner(PoolSettings(url=PoolUrl("h", 1), worker_name="w"), [ScriptedBackend()], on_event=hear)  # type: ignore[arg-type]  # this is what is refused
+
+
+async def test_a_miner_runs_once(autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        it.miner.stop()
+        await it.ended.wait()
+        with pytest.raises(RuntimeError, match=r"Miner\.run: expected one call, got a second"):
+            await it.miner.run()
+
+
+async def test_a_goal_that_is_reached_already_stops_the_miner_at_once(autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target, count=2)
+        await it.answer()
+        await it.answer()
+        it.miner.set_goals(Goals(shares=3))
+        assert not it.miner.is_stopping
+        it.miner.set_goals(Goals(shares=2))
+        assert (it.miner.is_stopping, it.miner.goals) == (True, Goals(shares=2))
+        await it.ended.wait()
+        assert it.ending is StopReason.SHARES_REACHED
+
+
+async def test_the_first_reason_to_stop_counts(autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        it.miner.stop(StopReason.TIME_LIMIT)
+        it.miner.stop(StopReason.BLOCKS_REACHED)
+        await it.ended.wait()
+        assert it.ending is StopReason.TIME_LIMIT
+
+
+async def test_a_device_is_found_by_the_name_of_its_backend_and_its_own(autojump_clock: MockClock) -> None:
+    first, second = ScriptedBackend(), ScriptedBackend()
+    pool = PoolSettings(url=PoolUrl("h", 1), worker_name="w")
+    miner = Miner(pool, [Assignment(backend=first, name="left"), Assignment(backend=second, name="right")])
+    snapshot = miner.snapshot()
+    keys = [key for key, _, _ in keyed_devices(snapshot.backends)]
+    assert [miner.device(key) for key in keys] == [(first, "s0"), (second, "s0")]
+    assert [(backend.label, device.name) for _, backend, device in keyed_devices(snapshot.backends)] == [
+        ("left", "s0"),
+        ("right", "s0"),
+    ]
+    with pytest.raises(LookupError, match="device: expected a device of this miner, got left/s9"):
+        miner.device(DeviceKey("left/s9"))
+
+
+async def test_a_pool_is_found_by_its_key_with_its_control(autojump_clock: MockClock) -> None:
+    one, other, bound = (PoolSettings(url=PoolUrl(host, 1), worker_name="w", name=host) for host in "abc")
+    miner = Miner([one, other], [ScriptedBackend(), Assignment(backend=ScriptedBackend(), pool=bound)])
+    found = [miner.find_pool(status.key) for status in miner.snapshot().pools]
+    assert [index for _, index in found] == [0, 1, 0]
+    assert found[0][0] is found[1][0] is miner.pool_control
+    assert found[2][0] is miner.bound_control("scripted")
+    with pytest.raises(LookupError, match="pool: expected a pool of this miner, got nowhere"):
+        miner.find_pool(PoolKey("nowhere"))
+
+
+async def test_before_the_first_job_there_is_nothing_to_show(autojump_clock: MockClock) -> None:
+    async with bench(handshake=False) as it:
+        snapshot = it.miner.snapshot()
+        assert (snapshot.job, snapshot.height, snapshot.network_difficulty) == (None, None, None)
+        assert (snapshot.journalled, snapshot.journal_problem) == (None, "")
+        assert (snapshot.found, snapshot.expected, snapshot.hash_rate, snapshot.work_units) == (0, 0.0, 0.0, 0)
+        assert [pool.work_share for pool in snapshot.pools] == [0.0]
+        assert not it.miner.has_had_work
+        await it.pool.accept(mask=None, xnsub=False)
+        await trio.sleep(5)
+        await it.pool.notify()
+        await it.settled()
+        await trio.sleep(7)
+        snapshot = it.miner.snapshot()
+        assert it.miner.has_had_work
+        assert (snapshot.height, snapshot.network_difficulty) == (141, pytest.approx(4.656e-10, rel=1e-3))
+        assert snapshot.job is not None
+        assert (snapshot.job.job_id, snapshot.job.age) == ("1", pytest.approx(7))
+        assert (snapshot.job.share_difficulty, snapshot.job.version) == (1e-9, 0x20000000)
+
+
+async def test_a_snapshot_after_the_pool_is_gone_shows_the_newest_job(autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        await it.pool.stream.aclose()
+        await it.settled()
+        snapshot = it.miner.snapshot()
+        assert snapshot.job is None
+        assert snapshot.height == 141
+        assert snapshot.network_difficulty is not None
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds"), [("hash_rate_5s", 5), ("hash_rate_1m", 60), ("hash_rate_5m", 300), ("hash_rate_15m", 900)]
+)
+async def test_each_rate_is_that_of_its_last_seconds(autojump_clock: MockClock, rate: str, seconds: int) -> None:
+    async with bench(standstill=MockStandstill(), pool={"timeouts": Timeouts(silence=3600)}) as it:
+        await trio.sleep(100.1)
+        burst = 1_000_000
+        it.backend.hashes += burst
+        await trio.sleep(seconds - 1)
+        assert getattr(it.miner.snapshot(), rate) == pytest.approx(burst / seconds, rel=0.2)
+        await trio.sleep(1.9)
+        assert getattr(it.miner.snapshot(), rate) == 0.0
+        assert it.miner.snapshot().hash_rate > 0
+
+
+async def test_a_difficulty_is_suggested_by_the_rate_of_the_first_ten_seconds(autojump_clock: MockClock) -> None:
+    async with bench(pool={"suggest_difficulty": "auto"}) as it:
+        for _ in range(25):
+            it.backend.hashes += 2**31
+            await trio.sleep(0.5)
+        request = await it.pool.request("mining.suggest_difficulty")
+        assert request["params"] == [pytest.approx(10.0, rel=0.15)], "one share in ten seconds"
+
+
+async def test_without_a_hash_no_difficulty_is_suggested(autojump_clock: MockClock) -> None:
+    async with bench(pool={"suggest_difficulty": "auto"}) as it:
+        it.backend.hashes = 0
+        await trio.sleep(30)
+        await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target)
+        await it.pool.request("mining.submit")
+
+
+async def test_a_lost_block_is_told_with_its_header_the_last_resort(autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        [share] = await it.backend.report_where(it.backend.unit(), lambda share: share.is_block)
+        await it.pool.request("mining.submit")
+        with capture_logs() as lines:
+            it.miner.stop()
+            await it.ended.wait()
+        [line] = [line for line in lines if line["event"] == "block_lost"]
+        assert line["header"] == share.header.hex()
+        assert (line["reason"], line["log_level"]) == ("the miner stopped before the pool answered", "error")
+        assert it.miner.snapshot().blocks_accepted == 0
+
+
+async def test_a_rejected_block_is_neither_lost_nor_counted(autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        await it.backend.report_where(it.backend.unit(), lambda share: share.is_block)
+        with capture_logs() as lines:
+            await it.answer(None, [21, "stale", None])
+        assert [line for line in lines if line["event"] == "block_lost"] == []
+        assert it.miner.snapshot().blocks_accepted == 0
+
+
+async def test_a_hardware_error_is_told_with_its_device(autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        unit = it.backend.unit()
+        wrong = next(n for n in range(100) if not isinstance(verify(NonceFound(unit, n, unit.version)), Share))
+        with capture_logs() as lines:
+            await it.backend.report(unit, wrong)
+            await it.settled()
+        assert [(line["event"], line["device"], line["reason"]) for line in lines] == [
+            ("hardware_error", "s0", "hash above the unit's target")
+        ]
+
+
+async def test_the_best_share_is_the_best_of_all(autojump_clock: MockClock) -> None:
+    async with bench() as it:
+        found = await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target, count=6)
+        await it.settled()
+        assert it.miner.snapshot().best_share == max(share.difficulty for share in found)
+
+
+@pytest.mark.parametrize("error", [None, [23, "low difficulty share", None]])
+async def test_an_event_that_its_hearer_cannot_take_stops_the_miner(autojump_clock: MockClock, error: Any) -> None:
+    """``on_event`` is not called again, and what it raised is what ``run`` raises."""
+    heard: list[MinerEvent] = []
+
+    def hear(event: MinerEvent) -> None:
+        if isinstance(event, ShareResult):
+            heard.append(event)
+            raise KeyError("mine")
+
+    async with bench(hear=hear) as it:
+        await it.backend.report_where(it.backend.unit(), lambda share: share.meets_share_target, count=2)
+        for _ in range(2):
+            request = await it.pool.request("mining.submit")
+            await it.pool.reply(request, error is None, error)
+        await it.ended.wait()
+        assert isinstance(it.error, KeyError)
+        assert len(heard) == 1
+
+
 # ---- with a node that judges ----------------------------------------------------------------------------------------
 
 
@@ -501,6 +705,58 @@ async def test_what_an_earlier_run_submitted_is_not_submitted_again(autojump_clo
             snapshot = it.miner.snapshot()
             assert (snapshot.found, snapshot.withheld) == ((1, 0) if run == 1 else (0, 1))
         journal.close()
+
+
+async def test_the_blocks_of_a_crashed_run_go_to_their_pools_or_are_lost(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """A pool can resume one session, that of its last block. The pool ``gone.example`` is not used any more."""
+    path, copy = tmp_path / "shares.jsonl", tmp_path / "copy.jsonl"
+    journal = Journal(path)
+    pool = "stratum+tcp://pool.example:3333"
+    job = job_of(1, 4)
+    blocks = [share_on(number, job) for number in range(4)]
+    for share, (url, session) in zip(
+        blocks, [(pool, "s1"), ("stratum+tcp://gone.example:1", "s1"), (pool, "s2"), (pool, "s2")], strict=True
+    ):
+        journal.submitted(share, Destination(url, "worker", session))
+    assert journal.flush()
+    copy.write_bytes(path.read_bytes())
+    journal.close()
+    journal = Journal(copy)
+    assert len(journal.recovered) == 4
+    with capture_logs() as lines:
+        async with bench(journal=journal, handshake=False) as it:
+            assert [(line["event"], line["hash"], line["pool"]) for line in lines] == [
+                ("block_handed_back", display_hash(share.digest), pool) for share in blocks[2:]
+            ]
+            assert (journal.counts.lost, journal.open) == (2, 2)
+            subscribe = await it.pool.accept(mask=None, xnsub=False, extranonce1="31")
+            assert subscribe["params"][1] == "s2"
+            for _ in range(2):
+                await it.answer()
+            assert (journal.counts.accepted, journal.blocks, journal.open) == (2, 2, 0)
+    journal.close()
+    reasons = [record["reason"] for record in map(json.loads, copy.read_text().splitlines()) if "fate" in record]
+    assert sorted(reasons) == [
+        "",
+        "",
+        *["the miner stopped before the pool answered, and now mines on other pools"] * 2,
+    ]
+
+
+def share_on(number: int, job: Job) -> Share:
+    """The share of a job with the first nonce after ``number`` thousand that solves a block."""
+    job = replace(job, nbits=0x207FFFFF)
+    for nonce in itertools.count(number * 1000):
+        header = job.header(bytes(4), job.ntime, nonce, job.version).to_bytes()
+        share = Share(
+            job=job, extranonce2=bytes(4), ntime=job.ntime, nonce=nonce, version=job.version, header=header,
+            digest=sha256d(header),
+        )  # fmt: skip
+        if share.is_block:
+            return share
+    raise AssertionError
 
 
 class MockStandstill(Standstill):

@@ -8,16 +8,24 @@ from typing import Any, ClassVar
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from stratum_miner.backends.base import Backend, WorkSource
 from stratum_miner.backends.statistics import BackendStatistics, DeviceStatistics
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRefused
+from stratum_miner.client.events import JobArrived, ShareAnswered, WorkLost
 from stratum_miner.client.group.failover import Condition
-from stratum_miner.miner import Assignment, Goals, Miner, StopReason
+from stratum_miner.client.group.group import PoolGroup
+from stratum_miner.miner import Assignment, Goals, Miner, Scheduler, StopReason
+from stratum_miner.miner.events import JobStarted
+from stratum_miner.miner.mining_group import GroupEvent, MiningGroup
 from stratum_miner.testing.manual_pool import ManualPool
+from stratum_miner.work.job import Job
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
+from tests.work.jobs import make_job
+from tests.work.shares import accepted, rejected, share_on
 
 MAIN = PoolSettings(
     url=PoolUrl("main.example", 3333), worker_name="me", name="main", version_mask=0, extranonce_subscribe=False
@@ -255,3 +263,136 @@ async def test_the_pool_of_a_bound_backend_changes_while_mining(autojump_clock: 
         control.change(0, replace(SIDE, url=PoolUrl("third.example", 3333)))
         [(host, _)] = await it.connections(1)
         assert host == "third.example"
+
+
+class Played:
+    """A mining group whose pools and jobs the test plays, with one backend, and its events."""
+
+    def __init__(self, scheduler: Scheduler | None = None) -> None:
+        self.backend, self.events = IdleBackend(), list[GroupEvent]()
+        self.scheduler = scheduler or Scheduler(clock=lambda: 0.0, weak_blocks=True)
+        self.group = MiningGroup(
+            [Assignment(backend=self.backend)],
+            lambda hear: PoolGroup([MAIN], hear, ClientOptions()),
+            self.scheduler,
+            0.0,
+            self.events.append,
+        )
+
+    def job(self, **changes: Any) -> Job:
+        [status] = self.group.pools.control.pools()
+        job = make_job(pool=status.key, **changes)
+        self.group._take(JobArrived(job))
+        return job
+
+
+def test_hashes_count_from_the_first_job_under_the_job_that_they_were_computed_for() -> None:
+    it = Played()
+    assert (it.group.hashes, it.group.sample(1.0), it.group.expected) == (0, 0, 0.0)
+    it.backend.hashes = 1000
+    assert it.group.hashes == 0, "of no job"
+    easy = it.job(share_target=1 << 250)
+    it.backend.hashes = 3000
+    hard = it.job(share_target=1 << 240)
+    assert it.group.hashes == 3000
+    assert it.group.expected == pytest.approx(3000 * easy.share_chance)
+    it.backend.hashes = 7000
+    assert it.group.sample(2.0) == 7000
+    assert it.group.expected == pytest.approx(3000 * easy.share_chance + 4000 * hard.share_chance)
+    assert it.group.meter.average() == 3500
+    [status] = it.group.statuses(14_000)
+    assert status.work_share == 0.5
+    assert [pool.work_share for pool in it.group.statuses(0)] == [0.0]
+
+
+def test_units_and_job_changes_count_for_their_pool() -> None:
+    it = Played()
+    it.job()
+    for _ in range(3):
+        assert it.scheduler.next_unit() is not None
+    it.group.sample(1.0)
+    it.group.sample(2.0)
+    [status] = it.group.pools.control.pools()
+    assert (it.group.units, status.work_units, status.switches.count) == (3, 3, 1)
+
+
+def test_a_job_says_whether_it_builds_on_another_block() -> None:
+    it = Played()
+    it.job()
+    it.job(job_id="2")
+    it.job(previous_hash=b"\x01" * 32)
+    assert [(event.new_block, event.height) for event in it.events if isinstance(event, JobStarted)] == [
+        (True, None),
+        (False, None),
+        (True, None),
+    ]
+
+
+def test_lost_work_stops_the_search_and_says_why() -> None:
+    it = Played()
+    job = it.job()
+    with capture_logs() as lines:
+        it.group._take(WorkLost(job.origin, "no pool is up"))
+    assert it.scheduler.job is None
+    assert lines == [{"event": "work_lost", "reason": "no pool is up", "log_level": "debug"}]
+    it.job()
+    assert [event.new_block for event in it.events if isinstance(event, JobStarted)] == [True, True]
+
+
+def test_weak_blocks_are_sought_as_the_answers_of_the_pool_say() -> None:
+    it = Played()
+    job = it.job(share_target=1, nbits=0x207FFFFF)
+    for is_wanted in (True, True, False):
+        it.scheduler.seek_weak_blocks(job.previous_hash, wanted=False)  # as after each submitted one
+        it.group._take(ShareAnswered(rejected(replace(share_on(), job=job))))
+        assert it.scheduler.wants_weak_block(job) is is_wanted
+    job = it.job(share_target=1, nbits=0x207FFFFF, previous_hash=b"\x01" * 32)
+    assert not it.scheduler.wants_weak_block(job)
+    it.group._take(ShareAnswered(accepted(replace(share_on(), job=job))))
+    job = it.job(share_target=1, nbits=0x207FFFFF, previous_hash=b"\x02" * 32)
+    assert it.scheduler.wants_weak_block(job)
+    assert sum(isinstance(event, ShareAnswered) for event in it.events) == 4
+
+
+async def test_a_backend_may_report_256_nonces_before_it_has_to_wait() -> None:
+    reported: list[int] = []
+
+    class Eager(IdleBackend):
+        async def run(self, source: WorkSource, found: trio.MemorySendChannel[NonceFound]) -> None:
+            unit = source.next_unit()
+            assert unit is not None
+            for nonce in range(300):
+                await found.send(NonceFound(unit, nonce, unit.version))
+                reported.append(nonce)
+
+    it = Played()
+    it.job()
+    it.group.assignments = (Assignment(backend=Eager()),)
+
+    async def no_room() -> None:
+        await trio.sleep_forever()
+
+    it.group.pools.wait_for_room = no_room  # type: ignore[method-assign]  # a pool that has no room
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(it.group.search, lambda group, assignment, found: None)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert len(reported) == 257, "one of them is with the verifier"
+
+
+def test_the_statistics_of_a_backend_have_its_label_and_its_pool() -> None:
+    backend = IdleBackend()
+    assert Assignment(backend=backend).label == "idle"
+    assert Assignment(backend=backend, name="left").label == "left"
+    it = Played()
+    [item] = it.group.assignments
+    statistics = it.group.statistics(item)
+    assert (statistics.label, statistics.bound_to, statistics.backend, statistics.detail) == (
+        "idle",
+        "",
+        "idle",
+        "idle",
+    )
+    assert it.group.bound == ()
+    bound = Assignment(backend=backend, pool=MAIN)
+    assert it.group.statistics(bound).bound_to == "main"

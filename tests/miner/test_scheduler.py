@@ -184,3 +184,68 @@ def test_units_are_counted_by_the_pool_of_their_job() -> None:
     assert scheduler.next_unit() is None
     assert scheduler.take_units() == {make_job().origin.pool: 3}
     assert scheduler.take_units() == {}
+
+
+def test_of_very_many_previous_hashes_the_oldest_is_forgotten() -> None:
+    scheduler = Scheduler(weak_blocks=True)
+    tips = [bytes([number]) * 32 for number in range(1, 18)]
+    for tip in tips[:16]:
+        scheduler.seek_weak_blocks(tip, wanted=False)
+        scheduler.seek_weak_blocks(tip, wanted=False)
+    assert not any(scheduler.wants_weak_block(make_job(previous_hash=tip)) for tip in tips[:16]), "16 are remembered"
+    scheduler.seek_weak_blocks(tips[16], wanted=False)
+    assert [scheduler.wants_weak_block(make_job(previous_hash=tip)) for tip in tips] == [True] + [False] * 16
+
+
+def test_weak_blocks_are_looked_for_from_a_network_target_of_2_to_the_240th() -> None:
+    """nbits of 0x1f00ffff stand for 0xffff * 2^224, just below 2^240."""
+    for nbits, looked_for in ((0x1F00FFFF, True), (0x1F010000, False)):
+        assert Scheduler().wants_weak_block(make_job(nbits=nbits)) is looked_for
+
+
+def test_of_very_many_job_changes_the_oldest_are_dropped() -> None:
+    now = 0.0
+    scheduler = Scheduler(clock=lambda: now)
+    for number in range(1001):
+        scheduler.set_job(make_job(job_id=str(number), extranonce1=number.to_bytes(4, "big")))
+        now += number
+        assert scheduler.next_unit() is not None
+    assert [seconds for _, seconds in scheduler.take_switches()] == [float(number) for number in range(1, 1001)]
+
+
+def test_a_pause_is_told_once_each_way() -> None:
+    scheduler, changes = Scheduler(), list[bool]()
+    scheduler.on_change(changes.append)
+    scheduler.pause(False)
+    assert (changes, scheduler.paused) == ([], False)
+    for _ in range(2):
+        scheduler.pause(True)
+    assert (changes, scheduler.paused) == ([True], True)
+    for _ in range(2):
+        scheduler.pause(False)
+    assert (changes, scheduler.paused) == ([True, False], False)
+
+
+def test_who_hears_of_a_change_may_stop_hearing_of_further_ones() -> None:
+    scheduler, heard = Scheduler(), list[str]()
+
+    def first(void: bool) -> None:
+        heard.append("first")
+        unregister()
+
+    unregister = scheduler.on_change(first)
+    scheduler.on_change(lambda void: heard.append("second"))
+    scheduler.set_job(make_job())
+    scheduler.set_job(make_job())
+    assert heard == ["first", "second", "second"]
+
+
+def test_the_bits_that_a_backend_rolls_and_its_units_at_once_are_its_own() -> None:
+    """A device that rolls four bits gets units of sixteen versions, and the next unit has the next extranonce2."""
+    scheduler = Scheduler(clock=lambda: 0.0)
+    scheduler.set_job(make_job(version_mask=0x1FFFE000))
+    rolling = scheduler.next_unit(rollable=0x0001E000, at_once=4)
+    plain = scheduler.next_unit()
+    assert rolling is not None
+    assert plain is not None
+    assert (rolling.version_mask, plain.version_mask) == (0x0001E000, 0)

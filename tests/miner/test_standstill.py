@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,8 @@ def test_a_sleep_of_the_machine_counts_though_the_clock_stood_still() -> None:
     assert machine.later(LOOK_S, slept=3600.0) == (3600.0, 0.0)
     assert machine.later(LOOK_S, slept=0.001) == (3600.0, 0.0)
     assert machine.later(20.5, slept=60.0) == (3680.0, 20.0), "stopped and asleep"
+    assert machine.later(LOOK_S, slept=1.0) == (3680.0, 20.0), "two clocks are read one after the other"
+    assert machine.later(LOOK_S, slept=1.5) == (3681.5, 20.0)
 
 
 def test_waiting_for_a_busy_processor_is_no_stop() -> None:
@@ -73,6 +76,57 @@ def test_each_standstill_is_news_once() -> None:
     machine.later(10.5)
     assert machine.standstill.new_seconds() == 10.0
     assert machine.standstill.new_seconds() == 0.0
+
+
+def test_a_stop_of_five_seconds_is_too_short_to_be_told_from_a_busy_machine() -> None:
+    machine = Machine()
+    assert machine.later(5.5) == (0.0, 0.0)
+    assert machine.later(5.75) == (5.25, 5.25)
+
+
+@pytest.mark.parametrize(
+    ("content", "seconds"),
+    [("12345678901 4500000000 77\n", 4.5), ("12345678901\n", 0.0), ("", 0.0), ("1 x 2", 0.0), (None, 0.0)],
+)
+def test_the_wait_of_a_thread_is_the_second_number_in_nanoseconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, seconds: float
+) -> None:
+    path = tmp_path / "schedstat"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setattr(standstill, "SCHEDSTAT", path)
+    assert standstill.waited() == seconds
+
+
+def test_the_machine_slept_for_the_difference_of_its_two_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks = {7: 1000.0, time.CLOCK_MONOTONIC: 400.0}
+    monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", clocks.__getitem__)
+    assert standstill.asleep() == 600.0
+    monkeypatch.delattr(time, "CLOCK_BOOTTIME")
+    assert standstill.asleep() == 0.0
+
+
+def test_where_no_thread_can_be_started_the_block_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with Standstill().watched():
+        pass
+
+
+def test_a_thread_looks_at_the_clock_while_the_block_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = threading.Event()
+    monkeypatch.setattr(standstill, "LOOK_S", 0.001)
+
+    def waited() -> float:
+        looked.set()
+        return 0.0
+
+    it = Standstill(waited=waited)
+    with it.watched():
+        assert looked.wait(60)
 
 
 def test_the_kernel_tells_how_long_a_thread_waited_and_the_machine_slept() -> None:

@@ -119,7 +119,7 @@ def test_a_place_outside_the_list_is_refused(index: int) -> None:
     it = Desk()
     with pytest.raises(ValueError, match=f"pool: expected a position from 0 to 3, got {index}"):
         it.control.add(D, index)
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: it.control.enable(index - 1, True),
         lambda: it.control.switch(index - 1),
         lambda: it.control.remove(index - 1),
@@ -127,7 +127,8 @@ def test_a_place_outside_the_list_is_refused(index: int) -> None:
         lambda: it.control.move(index - 1, 0),
         lambda: it.control.set_quota(index - 1, 1),
         lambda: it.control.change(index - 1, D),
-    ):
+    )
+    for change in changes:
         with pytest.raises(ValueError, match=f"pool: expected a position from 0 to 2, got {index - 1}"):
             change()
     assert (it.names, it.changes) == ("ABC", 0)
@@ -143,7 +144,11 @@ def test_a_place_outside_the_list_is_refused(index: int) -> None:
 )
 def test_a_twin_has_the_same_url_and_worker_name(other: PoolSettings, is_twin: bool) -> None:
     it = Desk()
-    for change in (lambda: it.control.add(other), lambda: it.control.arrange([B, A, other])):
+    changes: tuple[Callable[[], object], ...] = (
+        lambda: it.control.add(other),
+        lambda: it.control.arrange([B, A, other]),
+    )
+    for change in changes:
         if is_twin:
             with pytest.raises(ValueError, match="for worker 'w' twice"):
                 change()

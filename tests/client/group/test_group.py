@@ -8,16 +8,21 @@ from dataclasses import replace
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUnreachable, PoolUrl, WorkerRefused
 from stratum_miner.client.events import ClientEvent, JobArrived
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.group.group import PoolGroup
+from stratum_miner.client.reconnecting import Destination
+from stratum_miner.client.resume import Resumable
 from stratum_miner.client.settings import Strategy
+from stratum_miner.exception_groups import leading_cause
 from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.job import Origin, PoolKey
 from tests.client.client_lab import Recorder, find_shares
+from tests.work.shares import share_on
 
 HOSTS = ("first.example", "second.example")
 
@@ -76,7 +81,9 @@ class Farm(Recorder):
 
 
 @asynccontextmanager
-async def farm(*, down: tuple[int, ...] = (), quotas: tuple[int, int] | None = None) -> AsyncIterator[Farm]:
+async def farm(
+    *, down: tuple[int, ...] = (), quotas: tuple[int, int] | None = None, may_give_up: bool = True
+) -> AsyncIterator[Farm]:
     made = Farm()
     made.down = {HOSTS[index] for index in down}
     settings = [
@@ -88,6 +95,7 @@ async def farm(*, down: tuple[int, ...] = (), quotas: tuple[int, int] | None = N
         made.tell,
         ClientOptions(clock=trio.current_time, rng=random.Random(1), connect=made.connect),
         strategy=Strategy.FAILOVER if quotas is None else Strategy.QUOTA,
+        may_give_up=lambda: may_give_up,
     )
 
     async def run() -> None:
@@ -96,7 +104,8 @@ async def farm(*, down: tuple[int, ...] = (), quotas: tuple[int, int] | None = N
         except BaseExceptionGroup as error:
             made.error = error
             made.note()
-            if error.split(WorkerRefused)[1] is not None:
+            cancelled, refused = error.split(trio.Cancelled)
+            if cancelled is not None or (refused is not None and leading_cause(refused, WorkerRefused) is None):
                 raise
 
     async with trio.open_nursery() as nursery:
@@ -202,15 +211,148 @@ async def test_a_worker_refused_here_mines_there(autojump_clock: MockClock) -> N
         assert it.error is None
 
 
-async def test_a_worker_refused_everywhere_ends_it(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("may_give_up", [True, False])
+async def test_a_worker_refused_everywhere_ends_it(autojump_clock: MockClock, may_give_up: bool) -> None:
+    with capture_logs() as lines:
+        async with farm(may_give_up=may_give_up) as it:
+            for index in (0, 1):
+                pool = await it.connection(index)
+                await pool.accept_subscribe()
+                assert not it.group.all_refused
+                await pool.reply(await pool.request("mining.authorize"), None, [24, "not you", None])
+            await it.until(lambda: it.group.all_refused)
+            if may_give_up:
+                await it.until(lambda: it.error)
+                assert it.error is not None
+                assert isinstance(leading_cause(it.error, WorkerRefused), WorkerRefused)
+            else:
+                await trio.sleep(10)
+                assert it.error is None
+                assert it.conditions == [Condition.PENALIZED, Condition.PENALIZED]
+    reason = "the pool refused the worker 'worker': 24: not you"
+    assert [(line["pool"], line["reason"]) for line in lines if line["event"] == "worker_refused"] == [
+        (f"stratum+tcp://{host}:3333", reason) for host in HOSTS
+    ]
+
+
+async def test_a_pool_that_is_off_does_not_count_among_those_that_refused(autojump_clock: MockClock) -> None:
     async with farm() as it:
-        for index in (0, 1):
-            pool = await it.connection(index)
-            await pool.reply(await pool.request("mining.configure"), {"version-rolling": False})
-            await pool.reply(await pool.request("mining.subscribe"), [[], "00000001", 4])
-            await pool.reply(await pool.request("mining.authorize"), False)
+        it.group.control.enable(1, False)
+        pool = await it.connection(0)
+        await pool.accept_subscribe()
+        await pool.reply(await pool.request("mining.authorize"), False)
         await it.until(lambda: it.error)
-        assert isinstance(it.error, BaseExceptionGroup)
+
+
+async def test_a_pool_that_refuses_share_after_share_is_left_at_once(autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        pool = await it.up(0)
+        shares = find_shares(it.jobs[-1], 20)
+        for number, share in enumerate(shares, 1):
+            if number == 11:  # the client connects again after ten rejections
+                pool = await it.up(0)
+                shares[10:] = find_shares(it.jobs[-1], 10)
+            it.group.submit(shares[number - 1])
+            await pool.reply(await pool.request("mining.submit"), None, [22, "duplicate share", None])
+            await it.until(lambda wanted=number: len(it.results) == wanted)
+            assert share
+        now = trio.current_time()
+        await it.connection(1)
+        assert trio.current_time() == now
+        assert it.conditions[0] is Condition.PENALIZED
+        assert it.group.control.pools()[0].reason == "it rejected 20 shares in a row: 22: duplicate share"
+
+
+@pytest.mark.parametrize(("is_answered", "seconds"), [(True, 3), (False, 30)])
+async def test_a_pool_that_is_left_stays_connected_for_a_while(
+    autojump_clock: MockClock, is_answered: bool, seconds: int
+) -> None:
+    async with farm() as it:
+        pool = await it.up(0)
+        it.group.submit(find_shares(it.jobs[-1], 1)[0])
+        request = await pool.request("mining.submit")
+        if is_answered:
+            await pool.reply(request, True)
+            await it.until(lambda: it.results)
+        await trio.sleep(0.5)
+        it.group.control.enable(0, False)
+        left = trio.current_time()
+        with pytest.raises(AssertionError, match="the client closed the connection"):
+            await pool.request()
+        assert seconds <= trio.current_time() - left <= seconds + 1
+        await trio.sleep(1)
+        assert it.conditions[0] is Condition.UNTRIED
+
+
+async def test_the_choice_of_a_pool_is_told_with_its_reason(autojump_clock: MockClock) -> None:
+    names = [f"stratum+tcp://{host}:3333" for host in HOSTS]
+    with capture_logs() as lines:
+        async with farm() as it:
+            first = await it.up(0)
+            it.down = {HOSTS[0]}
+            await first.stream.aclose()
+            second = await it.up(1)
+            it.down = set()
+            again = await it.up(0)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(it.renew, second, 30)
+                await it.renew(again, 90)
+            it.group.control.enable(0, False)
+            await it.up(1)
+            await trio.sleep(5)  # until the connection to the first pool is closed
+            it.group.control.enable(0, True)
+            it.group.control.remove(1)
+            await it.up(0)
+    told = [(line["event"], line.get("pool"), line.get("reason")) for line in lines]
+    closed = f"{names[0]} is down: the pool closed the connection"
+    assert [line for line in told if line[0] in ("pool_chosen", "no_pool")] == [
+        ("pool_chosen", names[0], None),
+        ("no_pool", None, closed),
+        ("pool_chosen", names[1], None),
+        ("pool_chosen", names[0], "a better pool is up again"),
+        ("no_pool", None, f"{names[0]} was disabled"),
+        ("pool_chosen", names[1], None),
+    ]
+    assert it.lost_work[:-1] == [closed, f"{names[0]} was disabled", f"{names[1]} was removed or changed"]
+
+
+async def test_the_only_pool_is_chosen_without_a_word(autojump_clock: MockClock) -> None:
+    with capture_logs() as lines:
+        async with farm() as it:
+            it.group.control.remove(1)
+            pool = await it.up(0)
+            await pool.stream.aclose()
+            await it.up(0)
+    assert {line["event"] for line in lines}.isdisjoint({"pool_chosen", "no_pool"})
+
+
+def test_work_counts_for_the_pool_that_it_was_done_for() -> None:
+    settings = [PoolSettings(url=PoolUrl(host, 1), worker_name="w", name=host) for host in ("a", "b")]
+    group = PoolGroup(settings, lambda event: None)
+    a, b = (PoolKey(name) for name in "ab")
+    group.count_work([(a, 0.25), (b, 0.5), (b, 0.75)], {a: 3})
+    group.count_work([], {a: 4, b: 1})
+    assert [(pool.work_units, pool.switches.count, pool.switch_p99) for pool in group.control.pools()] == [
+        (7, 1, 0.25),
+        (1, 2, 0.75),
+    ]
+
+
+def test_shares_of_an_earlier_run_are_taken_over_for_the_pool_with_their_url() -> None:
+    settings = [PoolSettings(url=PoolUrl(host, 1), worker_name="w", name=host) for host in ("a", "b")]
+    group = PoolGroup(settings, lambda event: None)
+    session = Resumable("s1", b"\x01", 4)
+    assert not group.adopt("stratum+tcp://c:1", session, [share_on()])
+    assert group.adopt("stratum+tcp://b:1", session, [share_on(), share_on()])
+    assert [pool.client.unanswered for pool in group.control.pools()] == [0, 2]
+
+
+def test_a_share_of_no_pool_of_the_group_is_journalled_for_the_best_one() -> None:
+    settings = [PoolSettings(url=PoolUrl(host, 1), worker_name=f"w{host}", name=host) for host in ("a", "b")]
+    group = PoolGroup(settings, lambda event: None)
+    for pool, url, worker in (("b", "b", "wb"), ("a", "a", "wa"), ("nowhere", "a", "wa")):
+        found = group.destination(share_on(pool=PoolKey(pool)))
+        assert found == Destination(f"stratum+tcp://{url}:1", worker, None)
 
 
 async def test_disabling_the_active_pool_switches_at_once(autojump_clock: MockClock) -> None:
