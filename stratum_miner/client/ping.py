@@ -75,7 +75,7 @@ async def ping(settings: PoolSettings, *, seconds: float = 90.0) -> PingResult:
                 steps = _Steps(str(settings.url))
                 await _handshake(await _open(settings, steps), settings, steps, Handshake.BARE)
     except trio.TooSlowError:
-        steps.note(error=f"{_step_after(steps.result)}: not finished within {seconds:g} s")
+        steps.note(error=f"{_step_after(steps.result, settings)}: not finished within {seconds:g} s")
     except (PoolUnreachable, ConnectionEnded, WorkerRefused) as error:
         steps.note(error=str(error))
     return steps.result
@@ -151,10 +151,13 @@ async def _handshake(
         await connection.run()
 
 
-def _step_after(result: PingResult) -> str:
-    """Return the name of the step after the last one that was finished."""
-    steps = ("resolve", "connect", "tls", "configure", "subscribe", "authorize", "first_job")
-    done = [index for index, step in enumerate(steps) if getattr(result, f"{step}_ms") is not None]
+def _step_after(result: PingResult, settings: PoolSettings) -> str:
+    """Return the name of the step after the last one that was finished. Steps that this pool does not need are left
+    out."""
+    not_needed = {"resolve": settings.proxy is not None, "tls": not settings.url.tls}
+    names = ("resolve", "connect", "tls", "configure", "subscribe", "authorize", "first_job")
+    steps = [name for name in names if not not_needed.get(name)]
+    done = [index for index, name in enumerate(steps) if getattr(result, f"{name}_ms") is not None]
     return steps[max(done, default=-1) + 1].replace("_", " ")
 
 

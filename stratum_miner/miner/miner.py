@@ -39,6 +39,7 @@ from stratum_miner.miner.shared_visited import SharedVisited
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot, MinerSnapshot
 from stratum_miner.miner.standstill import LOOK_S, Standstill
 from stratum_miner.miner.statistics import Statistics
+from stratum_miner.work.hash_rate import WINDOWS
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, Job, PoolKey
 from stratum_miner.work.share import Share
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
@@ -440,7 +441,7 @@ class Miner:
             hash_rate_5s=meter.rate(5),
             hash_rate_1m=meter.rate(60),
             hash_rate_5m=meter.rate(300),
-            hash_rate_15m=meter.rate(900),
+            hash_rate_15m=meter.rate(max(WINDOWS)),
             hash_rate=meter.average(),
             shares=statistics.shares,
             journalled=None if self._journal is None else self._journal.counts,

@@ -11,7 +11,6 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.client.connection import MAX_JOBS_AT_ONCE
 from stratum_miner.client.writer import MAX_UNSENT
 from stratum_miner.stratum.client_connection import MAX_BAD_LINES, MAX_EMPTY_LINES, MAX_LINE
 from stratum_miner.testing.manual_pool import REGTEST_JOB
@@ -259,8 +258,8 @@ async def test_of_a_storm_of_jobs_only_the_last_is_searched_and_all_are_counted(
         storm = [job_line(f"s{number}", clean=number == 50) for number in range(60)]
         await pool.stream.send_all(b"".join(storm))
         await it.recorder.until(lambda: it.recorder.jobs[-1].job_id == "s59")
-        assert len(it.recorder.jobs) == 1 + MAX_JOBS_AT_ONCE + 1
-        assert [job.clean_jobs for job in it.recorder.jobs[1:]] == [False] * MAX_JOBS_AT_ONCE + [True]
+        assert len(it.recorder.jobs) == 1 + 4 + 1
+        assert [job.clean_jobs for job in it.recorder.jobs[1:]] == [False] * 4 + [True]
         assert it.client.snapshot().jobs == 61
         it.client.submit(it.shares(it.recorder.jobs[-1], 1)[0])
         await pool.reply(await pool.request("mining.submit"), True)
@@ -276,7 +275,7 @@ async def test_of_a_storm_of_masks_only_the_last_starts_the_search_anew(autojump
         masks = [number << 13 for number in range(900)]
         await pool.stream.send_all(job_line("clean", clean=True) + b"".join(map(mask_line, masks)))
         await it.recorder.until(lambda: it.recorder.jobs[-1].version_mask == masks[-1])
-        assert len(it.recorder.jobs) == 1 + MAX_JOBS_AT_ONCE + 1
+        assert len(it.recorder.jobs) == 1 + 4 + 1
         assert it.recorder.jobs[1].clean_jobs
         assert not it.recorder.jobs[-1].clean_jobs
 

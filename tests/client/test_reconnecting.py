@@ -1,14 +1,19 @@
 """One pool on memory streams and a mock clock: handshake, jobs, shares, the end of a connection and the next one."""
 
 import itertools
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from stratum_miner.client import PoolUnreachable, PoolUrl, WorkerRefused
 from stratum_miner.client.events import ConnectionState
+from stratum_miner.client.reconnecting import Destination
 from stratum_miner.work.share_result import ShareOutcome
 from tests.client.client_lab import lab
 from tests.work.jobs import body_of
@@ -416,3 +421,222 @@ async def test_no_difficulty_is_suggested_unasked(autojump_clock: MockClock) -> 
         [share] = it.shares(it.recorder.jobs[-1], 1)
         it.client.submit(share)
         await pool.request("mining.submit")
+
+
+@pytest.mark.parametrize(("after", "is_stable"), [(59.0, False), (60.0, True)])
+async def test_a_connection_that_gave_credit_for_a_minute_makes_the_pauses_short_again(
+    autojump_clock: MockClock, after: float, is_stable: bool
+) -> None:
+    """A pool that takes one share and hangs up is not called again and again at the shortest pause."""
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        for _ in range(8):  # the upper limit is then a minute
+            await (await it.connection()).stream.aclose()
+        pool = await it.connection()
+        began = trio.current_time()
+        await pool.accept(mask=None, xnsub=False)
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        first, second = it.shares(it.recorder.jobs[0], 2)
+        await trio.sleep(began + after - trio.current_time())
+        for share, error in ((first, [22, "duplicate share", None]), (second, None)):
+            it.client.submit(share)
+            await pool.reply(await pool.request("mining.submit"), error is None, error)
+        await it.recorder.until(lambda: len(it.recorder.results) == 2)
+        pauses = []
+        for _ in range(3):
+            ended = trio.current_time()
+            await pool.stream.aclose()
+            pool = await it.connection()
+            pauses.append(trio.current_time() - ended)
+        assert (max(pauses) <= 8) is is_stable
+
+
+async def test_a_rejected_share_makes_no_connection_stable(autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        for _ in range(8):
+            await (await it.connection()).stream.aclose()
+        pool = await it.connection()
+        await pool.accept(mask=None, xnsub=False)
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        await trio.sleep(100)
+        it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
+        await pool.reply(await pool.request("mining.submit"), None, [22, "duplicate share", None])
+        await it.recorder.until(lambda: it.recorder.results)
+        pauses = []
+        for _ in range(3):
+            ended = trio.current_time()
+            await pool.stream.aclose()
+            pool = await it.connection()
+            pauses.append(trio.current_time() - ended)
+        assert max(pauses) > 8
+
+
+async def test_each_state_is_shown_with_its_detail(autojump_clock: MockClock) -> None:
+    async with lab(version_mask=0, extranonce_subscribe=False) as it:
+        url = "stratum+tcp://pool.example:3333"
+        details = []
+        for step in ("handshake", "mining", "waiting", "connecting"):
+            if step == "handshake":
+                pool = await it.connection()
+            elif step == "mining":
+                await pool.accept(mask=None, xnsub=False)
+            elif step == "waiting":
+                await pool.stream.aclose()
+            await trio.testing.wait_all_tasks_blocked()
+            snapshot = it.client.snapshot()
+            details.append((snapshot.state.value, snapshot.detail))
+        waiting = details[2]
+        assert details[:2] == [("handshake", url), ("mining", url)]
+        assert waiting[0] == "waiting"
+        assert re.fullmatch(r"next attempt in [12] s: the pool closed the connection", waiting[1])
+    assert (it.client.snapshot().state, it.client.snapshot().detail) == (ConnectionState.STOPPED, "")
+
+
+async def test_a_share_of_another_block_is_stale_before_it_leaves(autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        pool = await it.connection()
+        await pool.accept(difficulty=1e-11)
+        await pool.notify("1")
+        await it.recorder.until(lambda: it.recorder.jobs)
+        share = next(share for share in it.shares(it.recorder.jobs[0], 64) if not share.is_block)
+        await pool.notify("2", previous=OTHER_TIP, clean=False)
+        await it.recorder.until(lambda: len(it.recorder.jobs) == 2)
+        it.client.submit(share)
+        assert [(result.outcome.value, result.reason) for result in it.recorder.results] == [
+            ("stale", "the previous block changed before it was found")
+        ]
+        mine = next(share for share in it.shares(it.recorder.jobs[1], 64) if not share.is_block)
+        it.client.submit(mine)
+        assert (await pool.request("mining.submit"))["params"][1] == "2"
+
+
+async def test_a_share_for_a_client_that_does_not_run_is_lost(autojump_clock: MockClock) -> None:
+    async with lab() as it:
+        await it.mining()
+        [share] = it.shares(it.recorder.jobs[0], 1)
+    it.client.submit(share)
+    assert [(result.outcome.value, result.reason) for result in it.recorder.results] == [
+        ("lost", "its pool is not connected to any more")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("note", "reason"),
+    [
+        ((), "the miner stopped before the pool answered"),
+        (("the miner left",), "the miner left"),
+        (("the miner left", ""), "the miner stopped before the pool answered"),
+    ],
+)
+async def test_a_share_without_a_reply_at_the_end_is_lost_for_the_reason_that_was_noted(
+    autojump_clock: MockClock, note: tuple[str, ...], reason: str
+) -> None:
+    async with lab() as it:
+        await it.mining()
+        it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
+        for text in note:
+            it.client.note_stop_reason(text)
+    assert [result.reason for result in it.recorder.results] == [reason]
+
+
+async def test_a_share_of_a_pool_that_is_not_reached_again_is_lost(autojump_clock: MockClock) -> None:
+    async with lab(retries=0) as it:
+        pool = await it.mining()
+        it.client.submit(it.shares(it.recorder.jobs[0], 1)[0])
+        await pool.request("mining.submit")
+        await pool.stream.aclose()
+        await it.ended.wait()
+        assert [result.reason for result in it.recorder.results] == ["the pool could not be reached again"]
+        assert isinstance(it.error, PoolUnreachable)
+        assert str(it.error) == "stratum+tcp://pool.example:3333: the pool closed the connection"
+
+
+async def test_of_too_many_shares_without_a_connection_the_oldest_are_lost(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stratum_miner.client.resume.MAX_CARRIED", 2)
+    async with lab() as it:
+        pool = await it.mining()
+        shares = it.shares(it.recorder.jobs[0], 3)
+        await pool.stream.aclose()
+        await it.recorder.until(lambda: it.recorder.lost_work)
+        for share in shares:
+            it.client.submit(share)
+        assert it.client.unanswered == 2
+        assert [(result.share, result.reason) for result in it.recorder.results] == [
+            (shares[0], "too many shares without a connection")
+        ]
+
+
+async def test_a_share_is_destined_for_its_pool_worker_and_session(autojump_clock: MockClock) -> None:
+    async with lab(workers=(("usb", "worker.usb"),)) as it:
+        assert it.client.origin.session == 0
+        pool = await it.connection()
+        await pool.accept_subscribe(session="abc")
+        await pool.notify()
+        await it.recorder.until(lambda: it.recorder.jobs)
+        [share] = it.shares(it.recorder.jobs[0], 1)
+        url = "stratum+tcp://pool.example:3333"
+        assert it.client.destination(share) == Destination(url, "worker", "abc")
+        assert it.client.destination(replace(share, backend="usb")) == Destination(url, "worker.usb", "abc")
+
+
+async def test_what_ends_a_connection_is_told_with_the_pause_or_the_next_url(autojump_clock: MockClock) -> None:
+    other = PoolUrl("other.example", 1)
+    with capture_logs() as lines:
+        async with lab(version_mask=0, extranonce_subscribe=False, addresses=(other,)) as it:
+            for _ in range(2):
+                await (await it.connection()).stream.aclose()
+            pool = await it.connection()
+            await pool.send_call("client.reconnect", "pool.example", 4444, 7)
+            await it.connection()
+    lines = [line for line in lines if line["event"] != "handshake_shortened"]
+    assert [(line["event"], line["log_level"], line.get("next")) for line in lines] == [
+        ("connection_ended", "warning", "stratum+tcp://other.example:1"),
+        ("connection_ended", "warning", None),
+        ("reconnect_followed", "info", None),
+    ]
+    reason = "the pool closed the connection without sending anything"
+    assert [line["reason"] for line in lines[:2]] == [reason, reason]
+    assert 1 <= lines[1]["retry_in_s"] <= 2
+    assert (lines[2]["host"], lines[2]["port"], lines[2]["wait_s"]) == ("pool.example", 4444, 7)
+
+
+async def test_a_shorter_handshake_and_a_suggested_difficulty_are_told(autojump_clock: MockClock) -> None:
+    with capture_logs() as lines:
+        async with lab(suggest_difficulty="auto") as it:
+            for _ in range(4):
+                await (await it.connection()).stream.aclose()
+            it.client.note_hash_rate(20e6)
+            it.client.note_hash_rate(30e6)
+    assert [line["without"] for line in lines if line["event"] == "handshake_shortened"] == [
+        "mining.extranonce.subscribe",
+        "mining.extranonce.subscribe and mining.configure",
+    ]
+    assert [line["difficulty"] for line in lines if line["event"] == "difficulty_suggested"] == [0.04657]
+
+
+async def test_a_refused_worker_that_is_tried_again_is_told_with_its_pool(autojump_clock: MockClock) -> None:
+    with capture_logs() as lines:
+        async with lab() as it:
+            pool = await it.connection()
+            await pool.accept_subscribe()
+            await pool.reply(await pool.request("mining.authorize"), None, [20, "try again later", None])
+            await it.recorder.until(lambda: it.recorder.lost_work)
+            [worker] = it.client.snapshot().workers
+            assert worker.refusal == "20: try again later", "shown while there is no connection"
+    [line] = [line for line in lines if line["event"] == "worker_refused"]
+    assert (line["pool"], line["log_level"]) == ("stratum+tcp://pool.example:3333", "warning")
+    assert line["reason"] == "the pool refused the worker 'worker': 20: try again later"
+    assert 2 <= line["retry_in_s"] <= 4
+
+
+async def test_a_suggestion_of_the_user_is_made_on_every_connection(autojump_clock: MockClock) -> None:
+    async with lab(suggest_difficulty=0.25) as it:
+        for _ in range(2):
+            pool = await it.connection()
+            await pool.accept()
+            it.client.note_hash_rate(20e6)
+            assert (await pool.request("mining.suggest_difficulty"))["params"] == [0.25]
+            await pool.stream.aclose()

@@ -394,6 +394,42 @@ def test_where_too_much_waits_the_totals_stay_exact(
     assert read(it.path).counts == ShareCounts(accepted=1, stale=39)
 
 
+def test_ten_thousand_records_more_than_open_shares_may_wait(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch, logged: Events
+) -> None:
+    """Here it is ten in place of ten thousand, while the first record of the run is being written."""
+    monkeypatch.setattr(journal, "RETRY_SECONDS", 0.005)
+    monkeypatch.setattr(journal, "MAX_WAITING", 10)
+    reached, go_on, write = threading.Event(), threading.Event(), os.write
+
+    def fail_once(descriptor: int, data: bytes) -> int:
+        if go_on.is_set():
+            return write(descriptor, data)
+        reached.set()
+        assert go_on.wait(WAIT_S)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "write", fail_once)
+    it = opened(tmp_path / "shares.jsonl")
+    assert reached.wait(WAIT_S)
+    submitted = shares(12)
+    for share in submitted:
+        it.submitted(share, TO)
+    for share in submitted[:5]:
+        it.resolved(outcome(share))
+    assert (len(it._waiting), it.open) == (17, 7)
+    it.resolved(outcome(submitted[5]))
+    assert (len(it._waiting), it.open) == (7, 6), "the totals, and the open shares"
+    go_on.set()
+    assert it.flush(WAIT_S)
+    assert [(event["event"], event.get("missing")) for event in logged] == [
+        ("journal_failed", None),
+        ("journal_recovered", 19),
+    ]
+    reading = read(as_after_a_crash(it))
+    assert (reading.counts, len(reading.open), reading.damaged) == (ShareCounts(accepted=6), 6, 0)
+
+
 def test_a_disk_that_is_full_at_the_end_is_told_with_what_is_missing(
     tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch, logged: Events
 ) -> None:

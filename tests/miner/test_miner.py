@@ -524,12 +524,20 @@ async def test_each_rate_is_that_of_its_last_seconds(autojump_clock: MockClock, 
 
 
 async def test_a_difficulty_is_suggested_by_the_rate_of_the_first_ten_seconds(autojump_clock: MockClock) -> None:
-    async with bench(pool={"suggest_difficulty": "auto"}) as it:
-        for _ in range(25):
-            it.backend.hashes += 2**31
-            await trio.sleep(0.5)
+    await trio.sleep(100)
+    began = trio.current_time()
+    async with bench(pool={"suggest_difficulty": "auto"}) as it, trio.open_nursery() as nursery:
+
+        async def hash_on() -> None:
+            while True:
+                it.backend.hashes += 2**31
+                await trio.sleep(0.5)
+
+        nursery.start_soon(hash_on)
         request = await it.pool.request("mining.suggest_difficulty")
+        assert trio.current_time() - began == pytest.approx(10.0, abs=0.1)
         assert request["params"] == [pytest.approx(10.0, rel=0.15)], "one share in ten seconds"
+        nursery.cancel_scope.cancel()
 
 
 async def test_without_a_hash_no_difficulty_is_suggested(autojump_clock: MockClock) -> None:

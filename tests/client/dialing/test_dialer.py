@@ -1,5 +1,6 @@
 """Connections on real sockets: the choice of the address, and keepalive."""
 
+import errno
 import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -8,10 +9,11 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
-from stratum_miner.client.dialing.dialer import Dialer
+from stratum_miner.client.dialing.dialer import Dialer, reason_of
 from stratum_miner.client.dialing.tunnel import TunnelUrl
-from stratum_miner.client.dialing.url import PoolLogin, PoolUnreachable, PoolUrl, PoolUrlError
+from stratum_miner.client.dialing.url import PoolLogin, PoolUnreachable, PoolUrl, PoolUrlError, is_host
 
 NAME = "pool.test"
 ELSEWHERE = "127.0.0.2"
@@ -209,3 +211,48 @@ def test_spellings_of_a_url() -> None:
 def test_a_pool_url_has_a_port(port: int) -> None:
     with pytest.raises(PoolUrlError, match=f"expected a port from 1 to 65535, got {port}"):
         PoolUrl("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("port", [1, 65535])
+def test_every_port_but_0_may_be_used(port: int) -> None:
+    assert str(PoolUrl.parse(f"h:{port}")) == f"stratum+tcp://h:{port}"
+
+
+@pytest.mark.parametrize(("length", "is_possible"), [(0, False), (1, True), (255, True), (256, False)])
+def test_a_host_name_has_1_to_255_characters(length: int, is_possible: bool) -> None:
+    assert is_host(("a." * 128)[:length].removesuffix(".") + "a" * (length > 0 and length % 2 == 0)) is is_possible
+
+
+async def stall(host: str, port: int) -> Any:
+    await trio.sleep_forever()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "proxy", "limit"),
+    [(10.0, None, 10), (10.0, "socks5h://127.0.0.1:1", 60), (90.0, "socks5h://127.0.0.1:1", 90)],
+)
+async def test_connecting_is_given_up_at_its_limit_which_is_a_minute_or_more_through_a_proxy(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, seconds: float, proxy: str | None, limit: int
+) -> None:
+    monkeypatch.setattr(trio, "open_tcp_stream", stall)
+    monkeypatch.setattr(TunnelUrl, "connect", lambda tunnel, host, port: stall(host, port))
+    dialer = Dialer(proxy=None if proxy is None else TunnelUrl.parse(proxy))
+    with pytest.raises(PoolUnreachable, match=rf"^stratum\+tcp://h:1: no connection within {limit} s$"):
+        await dialer(PoolUrl("h", 1), seconds)
+    assert trio.current_time() == limit
+
+
+def test_the_innermost_cause_of_an_error_is_told() -> None:
+    refused = OSError(errno.ECONNREFUSED, "whatever the library says")
+    unknown = socket.gaierror(-2, "Name or service not known")
+    outer = OSError("all attempts failed")
+    outer.__cause__ = ExceptionGroup("several", [refused, OSError(errno.EHOSTUNREACH, "no")])
+    for error, reason in (
+        (refused, "Connection refused"),
+        (unknown, "Name or service not known"),
+        (outer, "Connection refused"),
+        (OSError("no number"), "no number"),
+        (ValueError("no system's error"), "no system's error"),
+        (OSError(0, "number 0"), "number 0"),
+    ):
+        assert reason_of(error) == reason

@@ -21,6 +21,8 @@ from stratum_miner.client.dialing.domains import same_domain
         ("com", "example.com", False),
         ("10.0.0.1", "10.0.0.2", False),
         ("10.0.0.1", "10.0.0.1", True),
+        ("10.0.0.1", "pool.0.1", False),
+        ("fe80::1%eth0.pool.example", "eu.pool.example", False),
         ("::1", "::2", False),
         ("abc.onion", "def.onion", False),
         ("localhost", "localhost", True),

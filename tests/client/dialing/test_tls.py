@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from stratum_miner.client.dialing.dialer import Dialer
-from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings, TlsSettingsError
+from stratum_miner.client.dialing.tls import SYSTEM_TRUST, TlsSettings, TlsSettingsError, _handshake_failure
 from stratum_miner.client.dialing.url import PoolUnreachable, PoolUrl
 from stratum_miner.client.ping import ping
 from stratum_miner.client.settings import PoolSettings
@@ -262,3 +262,64 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     ):
         with pytest.raises(TlsSettingsError, match=needle):
             settings.context()
+
+
+def ssl_error(reason: str | None, text: str = "[SSL] words of the library", kind: type = ssl.SSLError) -> ssl.SSLError:
+    error: ssl.SSLError = kind(1, text)
+    error.reason = reason  # type: ignore[assignment]  # some errors have none
+    return error
+
+
+HUNG_UP = "it disconnected in the TLS handshake; try stratum+tcp:// for this port"
+NO_TLS = "expected TLS, got plain text; try stratum+tcp:// for this port"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ssl_error("X", kind=ssl.SSLEOFError), HUNG_UP),
+        (ssl_error(None, kind=ssl.SSLZeroReturnError), HUNG_UP),
+        (ssl_error("UNEXPECTED_EOF_WHILE_READING"), HUNG_UP),
+        (ssl_error("WRONG_VERSION_NUMBER"), NO_TLS),
+        (ssl_error("HTTP_REQUEST"), NO_TLS),
+        (ssl_error("RECORD_LAYER_FAILURE"), NO_TLS),
+        (ssl_error("NO_PROTOCOLS_AVAILABLE"), "TLS handshake failed: no protocols available"),
+        (ssl_error(None, "[X] Odd_Words"), "TLS handshake failed: [x] odd words"),
+        (ConnectionResetError(104, "EOF"), "TLS handshake failed: [Errno 104] EOF"),
+        (OSError(), "it disconnected in the TLS handshake"),
+    ],
+    ids=str,
+)
+def test_each_failure_of_a_handshake_has_its_words(error: Exception, words: str) -> None:
+    assert _handshake_failure(error, PoolUrl("h", 1, True)) == words
+
+
+@pytest.mark.parametrize(
+    ("printed", "told"),
+    [
+        ("ab" * 32, None),
+        ("AB:" * 31 + "AB", None),
+        ("SHA256 Fingerprint=" + "ab" * 32, None),
+        ("sha-256 (DER): " + "ab " * 32, None),
+        ("ab" * 31, "got 62 digits"),
+        ("ab" * 32 + "a", "got 65 digits"),
+        ("ab" * 31 + "xy", "got other characters"),
+        ("SHA1 Fingerprint=" + "ab" * 20, "as openssl x509 -fingerprint -sha256 prints it, got SHA1"),
+        ("md5-and-a-very-long-name-of-it=" + "ab" * 32, "prints it, got md5-and-a-very-long-$"),
+    ],
+)
+def test_a_fingerprint_is_64_digits_in_any_print(printed: str, told: str | None) -> None:
+    if told is None:
+        assert TlsSettings(fingerprint=printed).fingerprint == "ab" * 32
+    else:
+        with pytest.raises(TlsSettingsError, match=f"TLS fingerprint: expected SHA-256 in 64 hex digits.*{told}"):
+            TlsSettings(fingerprint=printed)
+
+
+def test_a_context_asks_for_tls_1_2_and_checks_the_name_unless_a_pin_does() -> None:
+    context = SYSTEM_TRUST.context()
+    assert (context.minimum_version, context.check_hostname) == (ssl.TLSVersion.TLSv1_2, True)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    pinned = TlsSettings(fingerprint="ab" * 32).context()
+    assert (pinned.minimum_version, pinned.check_hostname) == (ssl.TLSVersion.TLSv1_2, False)
+    assert pinned.verify_mode is ssl.CERT_NONE
