@@ -38,7 +38,7 @@ async def test_the_chain_rises_by_the_blocks_that_were_accepted(version_mask: in
     ):
         miner = Miner(
             settings(pool, version_mask),
-            [CpuBackend()],
+            [CpuBackend(priority="normal")],
             goals=Goals(blocks=25),
             on_event=events.append,
         )
@@ -59,7 +59,8 @@ async def test_the_chain_rises_by_the_blocks_that_were_accepted(version_mask: in
 
 async def test_weak_blocks_on_plain_regtest() -> None:
     async with KernelNode() as node, open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e6)) as pool:
-        miner = Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(blocks=10), weak_blocks=True)
+        backend = CpuBackend(threads=1, priority="normal")
+        miner = Miner(settings(pool), [backend], goals=Goals(blocks=10), weak_blocks=True)
         with trio.fail_after(60):
             assert await miner.run() is StopReason.BLOCKS_REACHED
         assert (await node.tip()).height >= 10
@@ -101,7 +102,10 @@ async def test_vardiff_follows_the_hash_rate() -> None:
 
 async def test_two_miners_share_a_pool_without_meeting() -> None:
     async with KernelNode() as node, open_pool(node, PoolConfig(payout_script=SCRIPT, port=0, difficulty=1e-5)) as pool:
-        miners = [Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(shares=30)) for _ in range(2)]
+        miners = [
+            Miner(settings(pool), [SimulatedBackend(hash_rate=1e6, seed=seed)], goals=Goals(shares=30))
+            for seed in range(2)
+        ]
         with trio.fail_after(60):
             async with trio.open_nursery() as nursery:
                 for miner in miners:
@@ -160,14 +164,12 @@ async def test_pool_restart_is_survived() -> None:
         send, receive = trio.open_memory_channel[PoolEvent](math.inf)
         async with open_pool(node, config, on_event=send.send_nowait) as pool:
             port = pool.port
-            miner = Miner(settings(pool), [CpuBackend(threads=1)], goals=Goals(shares=1_000_000))
-            nursery_ready = trio.Event()
+            miner = Miner(settings(pool), [SimulatedBackend(hash_rate=1e6)])
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(miner.run)
                 with trio.fail_after(60):
                     await accepted_share(receive)
                 pool.stop()
-                nursery_ready.set()
                 again = PoolConfig(payout_script=SCRIPT, port=port, difficulty=1e-5)
                 send, receive = trio.open_memory_channel[PoolEvent](math.inf)
                 async with open_pool(node, again, on_event=send.send_nowait):

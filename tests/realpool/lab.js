@@ -73,7 +73,7 @@ async function main() {
       daemons: [{ host: '127.0.0.1', port: RPC, username: 'x', password: 'p' }],
     },
     ports: [{ port: PORT, enabled: true, type: 'shared', tls: false,
-      difficulty: { initial: DIFF, minimum: DIFF, maximum: +(process.env.MAXDIFF || DIFF), targetTime: 5, retargetTime: 20, variance: 0.3 } }],
+      difficulty: { initial: DIFF, minimum: DIFF, maximum: +(process.env.MAXDIFF || DIFF), targetTime: 5, retargetTime: +(process.env.RETARGET || 20), variance: 0.3 } }],
     banning: { time: 600, invalidPercent: 0.99, checkThreshold: 1e9, purgeInterval: 300 },
     settings: { blockRefreshInterval: 250, jobRebroadcastTimeout: +(process.env.REBROADCAST || 30), connectionTimeout: 600, tcpProxyProtocol: false },
     statistics: {},
