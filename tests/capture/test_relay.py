@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import pytest
 import trio
 import trio.testing
 
@@ -106,7 +107,7 @@ async def test_held_lines_are_said_at_the_end(autojump_clock: trio.testing.MockC
 
 
 async def test_a_side_that_does_not_read_leaves_with_the_other(autojump_clock: trio.testing.MockClock) -> None:
-    ours, miner_end = trio.testing.lockstep_stream_pair()
+    miner, miner_end = trio.testing.lockstep_stream_pair()
     pool_end, pool = trio.testing.memory_stream_pair()
     with trio.fail_after(60):
         async with trio.open_nursery() as nursery:
@@ -114,7 +115,10 @@ async def test_a_side_that_does_not_read_leaves_with_the_other(autojump_clock: t
             await pool.send_all(b"line\n" * 10)
             await trio.testing.wait_all_tasks_blocked()
             await pool.aclose()
-    assert ours is not None
+            left = trio.current_time()
+    assert trio.current_time() - left <= LINGER_SECONDS + FLUSH_SECONDS
+    with pytest.raises(trio.BrokenResourceError):
+        await miner.send_all(b"anybody there?\n")
 
 
 async def test_the_record_has_what_was_said_and_what_was_done(

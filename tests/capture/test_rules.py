@@ -116,8 +116,11 @@ def test_notes_say_which_rule_met_which_line() -> None:
 def test_whatever_is_said_no_rule_stumbles(data: bytes, sender: Side) -> None:
     texts = ["duplicate", "split=7", "replace=y match=x", "reorder nth=2", "delay=1 method=mining.notify"]
     filter_ = RuleFilter([rules.parse(text) for text in texts], Random(0))
-    for _ in range(3):
-        assert all(isinstance(step, Send) for step in filter_.line(sender, data + b"\n"))
+    said = b""
+    for step in [*(step for _ in range(3) for step in filter_.line(sender, data + b"\n")), *filter_.ended(sender)]:
+        assert isinstance(step, Send)
+        said += step.data * step.times
+    assert said == (data.replace(b"x", b"y") + b"\n") * 6, "each line twice, and none is lost"
 
 
 @given(

@@ -113,7 +113,7 @@ async def test_the_miner_outlives_it(name: str, autojump_clock: trio.testing.Moc
         assert snapshot.hardware_errors == 0
 
 
-async def test_faults_add_up(autojump_clock: trio.testing.MockClock) -> None:
+async def test_the_miner_outlives_several_faults_at_once(autojump_clock: trio.testing.MockClock) -> None:
     async with mining_on("bytewise", "odd-ids", "garbage=0.1") as (miner, watch), trio.open_nursery() as nursery:
         nursery.start_soon(miner.run)
         with trio.fail_after(86400):

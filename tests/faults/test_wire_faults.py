@@ -14,6 +14,10 @@ LINES = st.lists(st.binary(max_size=40).map(lambda data: data.replace(b"\n", b""
 LAWFUL = [fault for fault in WIRE_FAULTS.values() if fault.valid_lines]
 
 
+def test_the_effect_of_each_fault_is_known() -> None:
+    assert set(WIRE_FAULTS) == {"split", "merged", "oversized", "garbage"}, "expected a test below of what it does"
+
+
 @given(LINES, st.integers())
 def test_lawful_pieces_add_up(lines: list[bytes], seed: int) -> None:
     for fault in LAWFUL:

@@ -63,9 +63,12 @@ def test_a_miner_without_a_rate_has_no_share() -> None:
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_factor_never_exceeds_the_peak(name: str) -> None:
+def test_a_factor_reaches_the_peak_and_never_exceeds_it(name: str) -> None:
     profile = LoadProfile.parse(name, 60)
-    assert all(0 <= profile.factor(step / 10) <= profile.peak for step in range(600))
+    factors = [profile.factor(step / 10) for step in range(600)]
+    assert all(0 <= factor <= profile.peak for factor in factors)
+    assert max(factors) == pytest.approx(profile.peak, rel=0.01)
+    assert profile.peak >= 1, "a share rate is the mean, or the rate before a profile changes it"
 
 
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
