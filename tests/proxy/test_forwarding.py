@@ -14,14 +14,17 @@ from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.downstream.events import AnsweredWithError, DifficultySet, ShareToForward, SubscribePending
 from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
+from stratum_miner.downstream.validator import Refused
+from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.proxy.config import ProxyConfig
-from stratum_miner.proxy.forwarding import ForwardingPolicy, share_of
+from stratum_miner.proxy.forwarding import ForwardingPolicy, refusal_of, share_of
 from stratum_miner.proxy.job_translator import JobChange, JobTranslator, ProxyJob
 from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.stratum.pool_messages import Notify
 from stratum_miner.stratum_job import job_of, submit_of
 from stratum_miner.work.job import Job, Origin, PoolKey
 from stratum_miner.work.share import Share
+from stratum_miner.work.share_result import RejectReason, ShareOutcome, ShareResult
 from tests.downstream.wire_miner import WireMiner
 from tests.proxy.proxy_lab import NOW, job
 from tests.work.jobs import body_of, make_job
@@ -217,3 +220,70 @@ def test_a_bit_of_the_jobs_own_version_may_be_named_or_not(named: int) -> None:
     (passed,) = [event for event in feed(session, data) if isinstance(event, ShareToForward)]
     assert share_of(passed, "").version == 0x20802000
     assert rebuilt(share_of(passed, ""), first, 0x1FFFE000) == passed.solution.header
+
+
+# ---- the policy, decision by decision -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("vardiff", "wanted", "minimum", "difficulty"),
+    [
+        (None, None, 0.0, 8.0),
+        (None, 2.0, 0.0, 8.0),  # without vardiff, the pool's difficulty is that of all
+        (None, None, 9.0, 9.0),
+        (VardiffConfig(minimum=1.0), None, 0.0, 8.0),
+        (VardiffConfig(minimum=1.0), 2.0, 0.0, 2.0),
+        (VardiffConfig(minimum=1.0), 0.5, 0.0, 1.0),
+        (VardiffConfig(minimum=1.0), 100.0, 0.0, 8.0),  # above it, shares would be kept from the pool
+        (VardiffConfig(minimum=1.0), 2.0, 4.0, 4.0),
+        (VardiffConfig(minimum=10.0), 2.0, 0.0, 8.0),
+    ],
+)
+def test_the_difficulty_of_a_miner(
+    vardiff: VardiffConfig | None, wanted: float | None, minimum: float, difficulty: float
+) -> None:
+    translator = new_translator(upstream_job(share_target=target_from_difficulty(8.0)))
+    policy = ForwardingPolicy(ProxyConfig(vardiff=vardiff), translator)
+    assert policy.difficulty(None, wanted, minimum) is None
+    assert policy.difficulty(translator.current, wanted, minimum) == pytest.approx(difficulty)
+    assert policy.bounded(123.0, asked=True) == 123.0
+
+
+def test_the_bits_that_may_be_rolled_are_not_known_before_the_first_job() -> None:
+    translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
+    policy = ForwardingPolicy(ProxyConfig(), translator)
+    assert (policy.latest, policy.rollable_mask) == (None, 0x1FFFE000)
+    translator.take(upstream_job(version_mask=0xE000, version_rolling=True))
+    assert policy.latest is translator.current
+    assert policy.rollable_mask == 0xE000
+    translator.lose()
+    assert policy.rollable_mask == 0xE000
+
+
+def test_a_proxy_knows_no_transactions() -> None:
+    session, miner = new_session(new_translator()), WireMiner()
+    feed(session, miner.login())
+    feed(session, miner.request("mining.get_transactions", "1"))
+    miner.receive(session.data_to_send())
+    assert miner.reply()["error"] == [20, "this is a proxy, which does not know the transactions", None]
+
+
+SHARE = Share(
+    job=upstream_job(), extranonce2=b"", ntime=0, nonce=0, version=0, header=b"", digest=bytes(32), worker_name=""
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "refusal"),
+    [
+        (ShareResult(SHARE, ShareOutcome.ACCEPTED), None),
+        (ShareResult(SHARE, ShareOutcome.STALE, "late"), Refused[Any](ErrorReason.JOB_NOT_FOUND, "stale: late")),
+        (
+            ShareResult(SHARE, ShareOutcome.STALE, "late", refusal=RejectReason.JOB_NOT_FOUND),
+            Refused[Any](ErrorReason.JOB_NOT_FOUND, "late"),
+        ),
+        (ShareResult(SHARE, ShareOutcome.REJECTED, "odd"), Refused[Any](ErrorReason.OTHER, "odd")),
+    ],
+)
+def test_what_a_miner_is_told_of_a_result(result: ShareResult, refusal: Refused[Any] | None) -> None:
+    assert refusal_of(result) == refusal

@@ -216,3 +216,128 @@ def test_a_job_without_its_coinbase_cannot_be_divided() -> None:
     with pytest.raises(ValueError, match="got a merkle root"):
         translator.take(replace(upstream_job(), body=HeaderBody(bytes(32))))
     assert translator.current is current
+
+
+def test_of_a_thousand_jobs_the_one_that_was_announced_longest_ago_is_forgotten_first() -> None:
+    """It would be announced as if it were new."""
+    translator = new_translator()
+    jobs = [upstream_job(extranonce2_size=5, suffix=number.to_bytes(9, "big")) for number in range(1025)]
+    for job in jobs[:1024]:
+        translator.take(job)
+    for index, padding in ((0, 1), (1024, 0), (1, 0), (3, 1)):  # job 1 went for job 1024, and job 2 for job 1
+        translator.take(jobs[index])
+        assert announcements(translator) == (shown(jobs[index]) + bytes([padding]), NOW)
+
+
+def test_of_sixteen_sessions_the_one_that_was_used_longest_ago_is_forgotten_first() -> None:
+    translator = new_translator()
+    jobs = [upstream_job(session=number, extranonce1=bytes([number])) for number in range(17)]
+    sessions = []
+    for job in jobs[:16]:
+        translator.take(job)
+        assert translator.current is not None
+        sessions.append(translator.current.session)
+    for index, known in ((0, True), (16, False), (2, True), (1, False)):
+        translator.take(jobs[index])
+        assert translator.current is not None
+        assert (translator.current.session in sessions) == known
+
+
+def test_a_pool_that_changes_only_the_size_of_its_extranonce2_pads_the_new_one() -> None:
+    translator = new_translator()
+    for size in (4, 5, 8):
+        translator.take(upstream_job(extranonce2_size=size))
+        assert translator.current is not None
+        assert translator.current.session.extranonce2_size == size
+        assert len(translator.current.padding) == translator.current.session.padding_size == size - 4
+        assert translator.current.content.clean, "a session that is entered voids the work before"
+
+
+def test_when_a_change_of_the_mask_is_no_new_job() -> None:
+    translator, job = new_translator(), upstream_job(version_mask=0xE000, version_rolling=True)
+    assert translator.take(job) is JobChange.SPLIT
+    assert translator.take(job) is JobChange.JOB, "the same job again is new work"
+    assert translator.current is not None
+    job_id = translator.current.content.job_id
+    wider = replace(job, version_mask=0xFFE000)
+    assert translator.take(wider) is JobChange.MASK
+    assert translator.current.content.job_id == job_id
+    assert (translator.current.rollable_mask, translator.latest) == (0xFFE000, translator.current)
+    assert translator.take(replace(wider, version_mask=0xE000, clean_jobs=True)) is JobChange.JOB
+    assert translator.take(replace(wider, version_mask=0, ntime=NOW + 1)) is JobChange.JOB
+    translator.lose()
+    assert translator.current is None
+    assert translator.take(replace(wider, ntime=NOW + 1)) is JobChange.JOB, "miners were sent away from it"
+
+
+def test_ids_count_up_in_hex_and_the_pools_own_are_not_used() -> None:
+    translator = new_translator(first_id=0xFFFFFFFF)
+    ids = []
+    for _ in range(2):
+        translator.take(upstream_job())
+        assert translator.current is not None
+        ids.append(translator.current.content.job_id)
+    assert ids == ["ffffffff", "0"]
+    plain = new_translator()
+    plain.take(upstream_job(extranonce2_size=5))
+    assert plain.current is not None
+    assert (plain.current.content.job_id, plain.current.padding) == ("1", b"\x00")
+    assert plain.extranonces.lease(0.0).extranonce1 == b"\x00"
+
+
+def test_a_job_is_clean_if_the_pool_says_so_or_the_session_is_another() -> None:
+    translator = new_translator()
+    again = upstream_job(job_id="b")
+    steps = [
+        (upstream_job(), True),
+        (again, False),
+        (upstream_job(clean_jobs=True), True),
+        (upstream_job(session=2), True),
+        (upstream_job(session=1), True),
+        (again, False),
+    ]
+    for job, clean in steps:
+        translator.take(job)
+        assert translator.current is not None
+        assert translator.current.content.clean == clean
+
+
+def test_a_job_says_what_its_pool_says() -> None:
+    translator = new_translator()
+    job = upstream_job(branch=(b"\x09" * 32,), version=0x20000004, session=5)
+    translator.take(job)
+    current = translator.current
+    assert current is not None
+    content = current.content
+    assert (content.version, content.nbits, content.merkle_branch) == (0x20000004, 0x1D00FFFF, (b"\x09" * 32,))
+    assert content.coinbase_suffix == b"\x02" * 9
+    assert (current.origin, current.network_target, current.job) == (5, 0xFFFF << 208, job)
+    assert current.difficulty == 1.0
+
+
+def test_bits_are_granted_only_where_they_are_not_known_yet() -> None:
+    translator = new_translator()
+    job = upstream_job(version_mask=0xE000, version_rolling=True)
+    translator.take(job)
+    assert translator.current is not None
+    session = translator.current.session
+    assert session.as_granted(job) is job
+    narrow = replace(job, version_mask=0, version_rolling=False)
+    granted = session.as_granted(narrow)
+    assert (granted.version_mask, granted.version_rolling) == (0xE000, True)
+
+
+def test_the_time_of_announcements_never_goes_back_and_never_far_ahead() -> None:
+    translator, job = new_translator(), upstream_job()
+    for now, ntime in ((0.0, NOW), (0.5, NOW + 1), (0.9, NOW + 2), (1.0, NOW + 3), (60.0, NOW + 60), (60.0, NOW + 61)):
+        translator.take(job, now)
+        assert announcements(translator)[1] == ntime
+
+
+def test_when_the_last_byte_to_pad_is_used_up_a_second_begins() -> None:
+    translator, job = new_translator(), upstream_job(extranonce2_size=5)
+    for _ in range(256):
+        translator.take(job, 0.0)
+    assert announcements(translator) == (shown(job) + b"\xff", NOW)
+    translator.take(job, 0.0)
+    assert announcements(translator) == (shown(job) + b"\x00", NOW + 1)

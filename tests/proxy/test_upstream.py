@@ -414,6 +414,7 @@ async def test_a_difficulty_is_suggested_that_fits_what_the_shares_say(autojump_
             await trio.sleep(1)
         assert request["method"] == "mining.suggest_difficulty"
         assert request["params"][0] == pytest.approx(1e-6, rel=0.1), "for a share in ten seconds"
+        assert trio.current_time() == 60, "a minute after the first share"
 
 
 async def test_subscribers_wait_for_the_first_job_but_configure_does_not(autojump_clock: Clock) -> None:
