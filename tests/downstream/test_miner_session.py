@@ -30,6 +30,7 @@ from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.stratum.server_connection import ServerState
 from tests.downstream.wire_miner import WireMiner
 
 NOW = 1_700_000_000
@@ -76,7 +77,7 @@ class AskingPolicy:
         return self.latest
 
     def difficulty(self, job: AnnouncedJob | None, wanted: float | None, minimum: float) -> float | None:
-        return wanted
+        return wanted if wanted is None else max(wanted, minimum)
 
     def bounded(self, difficulty: float, *, asked: bool) -> float:
         return difficulty
@@ -93,7 +94,7 @@ class AskingPolicy:
         return verdict
 
     def transactions(self, job: AnnouncedJob | None) -> list[str] | Refused[AnnouncedJob]:
-        return []
+        return Refused(ErrorReason.JOB_NOT_FOUND, "job not found") if job is None else ["ab", "cd"]
 
 
 class Scene:
@@ -515,3 +516,82 @@ def test_what_a_session_says_of_itself() -> None:
     assert snapshot.shares is not scene.session.shares
     scene.session.close(60.0)
     assert session_snapshot(scene.connection, 60.0).extranonce1 is None
+
+
+# ---- what an operator's or a miner's question gets ------------------------------------------------------------------
+
+
+def test_the_transactions_of_a_job_are_asked_of_the_policy() -> None:
+    scene = Scene()
+    scene.say(scene.miner.request("mining.get_transactions", scene.miner.jobs[-1].job_id))
+    assert scene.miner.reply()["result"] == ["ab", "cd"]
+    scene.say(scene.miner.request("mining.get_transactions", "unknown"))
+    assert scene.miner.reply()["error"] == [21, "job not found", None]
+    scene.session.change_extranonce(0.0)
+    scene.say(scene.miner.request("mining.get_transactions", scene.miner.jobs[-1].job_id))
+    assert scene.miner.reply()["error"] == [21, "job not found", None], "it has no job any more"
+
+
+def test_a_session_that_is_closed_takes_no_more_bytes() -> None:
+    scene = Scene()
+    scene.session.close(1.0)
+    assert scene.session.connection.state is ServerState.CLOSED
+
+
+def test_a_wider_mask_is_good_for_jobs_that_were_sent_before() -> None:
+    scene = Scene(configure="0000ff00")
+    old = scene.miner.jobs[-1]
+    scene.session.announce(rollable("2", 0x8000), 1.0)
+    scene.hear()
+    scene.say(scene.miner.submit(scene.miner.solve(old, version_bits=0x8000)))
+    assert len(scene.passed) == 1
+    scene.session.announce(rollable("3", 0), 1.0)
+    scene.hear()
+    scene.say(scene.miner.submit(scene.miner.solve(old, version_bits=0x8000)))
+    assert len(scene.passed) == 2, "a bit that was allowed stays allowed"
+    scene.say(scene.miner.submit(scene.miner.solve(scene.miner.jobs[-1], version_bits=0x8000)))
+    assert len(scene.passed) == 2
+
+
+@pytest.mark.parametrize("reason", [*ErrorReason])
+def test_a_share_is_stale_only_if_its_job_was_not_found(reason: ErrorReason) -> None:
+    scene = Scene()
+    scene.say(scene.miner.submit(scene.miner.solve()))
+    assert not scene.passed[0].stale
+    refused = structs.replace(scene.passed[0], refusal=Refused[Any](reason, "no"))
+    assert refused.stale == (reason is ErrorReason.JOB_NOT_FOUND)
+
+
+def test_vardiff_goes_on_from_a_difficulty_that_was_asked_for() -> None:
+    scene = Scene(vardiff=True)
+    scene.say(scene.miner.request("mining.suggest_difficulty", 1e-6), 50.0)
+    scene.session.announce(job_of(replace(CONTENT, job_id="2")), 50.0)
+    for now, difficulty in ((61.9, 1e-6), (62.0, 1e-6 / 12)):  # a test comes after the time of twelve shares
+        scene.session.tick(now)
+        scene.session.announce(job_of(replace(CONTENT, job_id=str(now))), now)
+        scene.hear()
+        assert scene.miner.difficulty == pytest.approx(difficulty)
+
+
+def test_a_password_and_a_minimum_change_the_difficulty_of_a_session_that_runs() -> None:
+    scene = Scene()
+    scene.policy.change_interval = 1.0
+    scene.say(scene.miner.request("mining.authorize", "bob", "d=1e-7"), 10.0)
+    assert (scene.miner.difficulty, len(scene.miner.jobs)) == (1e-7, 2)
+    minimum = scene.miner.request("mining.configure", ["minimum-difficulty"], {"minimum-difficulty.value": 1e-6})
+    scene.say(minimum, 20.0)
+    assert (scene.miner.difficulty, len(scene.miner.jobs)) == (1e-6, 3)
+
+
+def test_before_the_first_job_a_miner_is_told_its_difficulty() -> None:
+    policy, miner = AskingPolicy(), WireMiner()
+    policy.latest = None
+    session = MinerSession(policy, DownstreamShareCounts(), 0.0)
+    session.receive_data(miner.login())
+    pending = session.next_event(0.0, NOW)
+    assert isinstance(pending, SubscribePending)
+    session.subscribe(pending, policy, 0.0)
+    assert session.next_event(0.0, NOW) == WorkerAdded("alice.rig")
+    assert session.next_event(0.0, NOW) == DifficultySet(1e-8)
+    miner.receive(session.data_to_send())
+    assert (miner.difficulty, miner.jobs) == (1e-8, [])

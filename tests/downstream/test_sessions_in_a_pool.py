@@ -60,6 +60,7 @@ def test_second_subscribe_gets_the_same_answer() -> None:
     connection = SansIoPool().miner()
     first = connection.miner.extranonce1, connection.miner.session_id
     connection.say(connection.miner.request("mining.subscribe", "ua", connection.miner.session_id))
+    assert connection.miner.reply()["result"][1:] == [first[0], 8]
     assert (connection.miner.extranonce1, connection.miner.session_id) == first
     assert len(connection.miner.jobs) == 1
     assert connection.submit(connection.miner.solve()) == 0

@@ -209,7 +209,8 @@ async def test_the_figures_of_a_proxy(autojump_clock: Clock) -> None:
         assert after.difficulty == pytest.approx(1e-7)
         assert after.hash_rate == pytest.approx(429 / 20, rel=0.01)
         assert (after.connections_total, after.connections_refused) == (2, 0)
-        assert (after.answers.count, after.answers.total_s) == (1, pytest.approx(2.0))
+        assert after.answers.count == 1
+        assert after.answers.total_s == pytest.approx(2.0)
         assert [each.session for each in after.miners] == [1, 2]
         assert [each.last_share_age for each in after.miners] == [10.0, None]
         await silent.stream.aclose()
