@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.pool.block_delivery import ANSWER_SECONDS, BUILD_SECONDS, RESUBMIT_SECONDS, BlockDelivery
+from stratum_miner.pool.block_delivery import BlockDelivery
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.nodes.base import NodeRpcError, SubmitResult
 from stratum_miner.pool.template import BlockTemplate
@@ -24,11 +25,15 @@ class Setting:
         self.verdict: str | None = None
         self.node = ScriptedNode(judge=lambda _: SubmitResult.from_text(self.verdict))
         self.told: list[str] = []
+        self.refreshed = 0
         self.delivery = BlockDelivery(
-            self.node, on_found=lambda found: self.told.append(found.result), refresh=lambda: None
+            self.node, on_found=lambda found: self.told.append(found.result), refresh=self.note_refresh
         )
 
-    async def deliver(self, block: bytes, height: int) -> BlockFound:
+    def note_refresh(self) -> None:
+        self.refreshed += 1
+
+    async def deliver(self, block: bytes, height: int, *, stale: bool = False) -> BlockFound:
         return await self.delivery.deliver(
             block,
             BlockFound(
@@ -38,7 +43,7 @@ class Setting:
                 accepted=False,
                 result="",
                 explanation="",
-                stale=False,
+                stale=stale,
                 found_at=0.0,
             ),
         )
@@ -89,11 +94,11 @@ async def test_a_node_that_has_not_come_to_a_block_gets_it_once() -> None:
 async def test_a_node_that_undid_a_block_before_it_was_asked_gets_another_one_there(autojump_clock: Clock) -> None:
     setting = Setting()
     await setting.chain(1, settled=False)
-    await trio.sleep(BUILD_SECONDS)
+    await trio.sleep(10)
     assert not await setting.delivery.resubmit(template_on(None, 1))
     assert await setting.delivery.resubmit(template_on(None, 1)), "it may have lost the block"
     assert not await setting.delivery.resubmit(template_on(None, 1)), "it has time again to build on it"
-    await trio.sleep(BUILD_SECONDS)
+    await trio.sleep(10)
     setting.verdict = "duplicate"
     for _ in range(2):
         assert not await setting.delivery.resubmit(template_on(None, 1))
@@ -138,8 +143,8 @@ async def test_an_answer_that_is_about_the_block_alone_holds_up_no_job(autojump_
 
         setting.node.submit_block = hang  # type: ignore[method-assign]  # this node never answers
         assert not await setting.delivery.resubmit(template_on(None, 1))
-        assert trio.current_time() == RESUBMIT_SECONDS
-    assert trio.current_time() == ANSWER_SECONDS
+        assert trio.current_time() == 10
+    assert trio.current_time() == 60
     assert setting.told == ["unreachable"]
 
 
@@ -156,3 +161,102 @@ async def test_a_second_block_in_the_same_place_waits_for_the_first(autojump_clo
     assert setting.node.submitted == [first]
     assert sorted(setting.told) == ["accepted", "sibling"]
     assert trio.current_time() == 0
+
+
+async def test_time_to_build_on_a_block_is_over_after_ten_seconds_and_not_before(autojump_clock: Clock) -> None:
+    setting = Setting()
+    await setting.chain(1, settled=False)
+    await trio.sleep(9.9)
+    assert not await setting.delivery.resubmit(template_on(None, 1))
+    assert not await setting.delivery.resubmit(template_on(None, 1)), "the node may not have come to it yet"
+    await trio.sleep(0.1)
+    assert not await setting.delivery.resubmit(template_on(None, 1))
+    assert await setting.delivery.resubmit(template_on(None, 1))
+
+
+async def test_siblings_are_skipped_on_the_last_sixteen_parents() -> None:
+    setting = Setting()
+    await setting.chain(16)
+    sibling = bytes(4) + GENESIS + bytes(43) + b"\x01"
+    assert (await setting.deliver(sibling, 1)).result == "sibling"
+    longer = Setting()
+    blocks = await longer.chain(17)
+    assert (await longer.deliver(sibling, 1)).result == "accepted"
+    second = bytes(4) + sha256d(blocks[1]) + bytes(43) + b"\x01"
+    assert (await longer.deliver(second, 3)).result == "sibling"
+
+
+async def test_the_last_thousand_blocks_are_known_and_each_is_counted() -> None:
+    setting = Setting()
+    delivery = setting.delivery
+    assert (delivery.submitted, delivery.accepted, delivery.refused, len(delivery.found)) == (0, 0, 0, 0)
+    setting.verdict = "high-hash"
+    for height in range(1001):
+        await setting.deliver(bytes(80), height)
+    assert [delivery.found[0].height, delivery.found[-1].height, len(delivery.found)] == [1, 1000, 1000]
+    assert (delivery.submitted, delivery.accepted, delivery.refused) == (1001, 0, 1001)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stale", "event", "level"),
+    [
+        (None, False, "block_accepted", "info"),
+        ("bad-cb-amount", False, "block_refused", "error"),
+        ("bad-cb-amount", True, "block_refused", "info"),
+        ("inconclusive", False, "block_refused", "warning"),
+        ("prev-blk-not-found", False, "block_undelivered", "warning"),
+    ],
+)
+async def test_what_becomes_of_a_block_is_logged(
+    autojump_clock: Clock, verdict: str | None, stale: bool, event: str, level: str
+) -> None:
+    setting = Setting()
+    setting.verdict = verdict
+    with capture_logs() as logs:
+        await setting.deliver(make_chain(1)[0], 7, stale=stale)
+    (line,) = [each for each in logs if each["event"] == event]
+    assert (line["log_level"], line["height"], line["worker_name"], line["stale"]) == (level, 7, "w", stale)
+    assert line["result"] == (verdict or "accepted")
+
+
+async def test_blocks_that_never_reached_the_node_are_named_at_the_end(autojump_clock: Clock) -> None:
+    setting = Setting()
+    setting.node.fail("no route")
+    block = make_chain(1)[0]
+    assert (await setting.deliver(block, 1)).result == "unreachable"
+    with capture_logs() as logs:
+        setting.delivery.log_lost()
+    assert [(line["event"], line["hash"]) for line in logs] == [("block_lost", sha256d(block)[::-1].hex())]
+    setting.node.recover()
+    assert await setting.delivery.resubmit(template_on(None, 1))
+    with capture_logs() as logs:
+        setting.delivery.log_lost()
+    assert logs == []
+    assert setting.told == ["unreachable", "accepted"]
+    assert [found.result for found in setting.delivery.found] == ["accepted"], "its result is replaced"
+    assert (setting.delivery.submitted, setting.delivery.accepted, setting.delivery.refused) == (1, 1, 0)
+
+
+async def test_each_accepted_block_asks_for_a_template_and_one_that_waits_too(autojump_clock: Clock) -> None:
+    setting = Setting()
+    blocks = await setting.chain(2, settled=False)
+    assert setting.refreshed == 2
+    setting.node.fail("no route")
+    await setting.deliver(bytes(4) + sha256d(blocks[-1]) + bytes(44), 3)
+    assert setting.refreshed == 3
+
+
+async def test_a_block_whose_parent_comes_later_is_given_with_it(autojump_clock: Clock) -> None:
+    setting = Setting()
+    first, second = make_chain(2)
+    setting.verdict = "prev-blk-not-found"
+    assert (await setting.deliver(second, 2)).result == "prev-blk-not-found"
+    assert not await setting.delivery.resubmit(template_on(None, 1))
+    offered = len(setting.node.submitted)
+    for _ in range(3):
+        assert not await setting.delivery.resubmit(template_on(None, 1))
+    assert len(setting.node.submitted) == offered, "it waits for its parent"
+    setting.verdict = None
+    assert (await setting.deliver(first, 1)).accepted
+    assert await setting.delivery.resubmit(template_on(first, 2))
+    assert setting.node.submitted[-2:] == [first, second]

@@ -13,7 +13,8 @@ from stratum_miner.downstream.events import (
 )
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.judging import block_of
-from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.pool.template import TemplateTransaction
+from stratum_miner.stratum.errors import ErrorReason, RemoteProtocolError
 from stratum_miner.testing.scripted_node import EASY_BITS, make_template
 from tests.downstream.sans_io_pool import CONFIG, SHARE_DIFFICULTY, VARDIFF, SansIoMiner, SansIoPool, mine
 
@@ -252,3 +253,61 @@ def test_a_stale_share_that_is_no_block_is_just_stale() -> None:
     pool.publish(make_template(102, nbits=EASY_BITS))
     assert connection.submit(share) == 21
     assert not connection.seen(ShareToForward)
+
+
+@pytest.mark.parametrize(("size", "good"), [(128 * 1024, True), (128 * 1024 + 1, False)])
+def test_transactions_are_given_up_to_128_kib(size: int, good: bool) -> None:
+    data = [bytes(size - 10), bytes(range(10))]
+    transactions = tuple(TemplateTransaction(data=each, txid=bytes(32), wtxid=bytes(32)) for each in data)
+    connection = SansIoPool(template=replace(make_template(), transactions=transactions)).miner()
+    connection.ask("mining.get_transactions", connection.miner.jobs[-1].job_id)
+    reply = connection.miner.reply()
+    if good:
+        assert reply["result"] == [each.hex() for each in data]
+    else:
+        assert reply["error"] == [20, "the transactions exceed 131072 bytes", None]
+
+
+def test_a_difficulty_changes_at_most_once_a_second() -> None:
+    pool = SansIoPool()
+    connection = pool.miner()
+    for seconds, difficulty, announced in ((0.0, 1e-7, 1e-7), (0.99, 2e-7, 1e-7), (0.01, 3e-7, 3e-7)):
+        pool.now += seconds
+        connection.ask("mining.suggest_difficulty", difficulty)
+        assert connection.miner.difficulty == announced
+
+
+def test_what_a_policy_says_of_a_difficulty() -> None:
+    plain = SansIoPool(replace(CONFIG, difficulty=8.0, minimum_difficulty=2.0)).policy
+    assert plain.start_difficulty == 8.0
+    assert plain.ceiling == 1e15, "this chain is easier than the lowest difficulty, so it bounds nothing"
+    assert [plain.difficulty(None, wanted, minimum) for wanted, minimum in ((None, 0.0), (3.0, 0.0), (3.0, 4.0))] == [
+        8.0,
+        3.0,
+        4.0,
+    ]
+    assert [plain.bounded(difficulty, asked=True) for difficulty in (1.0, 5.0, 1e16)] == [2.0, 5.0, 1e15]
+    pool = SansIoPool(replace(CONFIG, difficulty=1e-3, vardiff=VardiffConfig(minimum=1e-4)))
+    assert pool.policy.bounded(1e-9, asked=True) == 1e-4
+    assert pool.policy.bounded(1e-9, asked=False) == 1e-6
+    assert pool.policy.ceiling == 1.0
+    pool.factory.current = None
+    assert pool.policy.ceiling == 1e15
+    assert pool.policy.latest is None
+    assert not isinstance(pool.policy.transactions(None), list)
+
+
+def test_a_row_of_refused_shares_is_as_long_as_configured() -> None:
+    connection = SansIoPool(replace(CONFIG, max_refused_shares=2)).miner()
+    bad = ["alice.rig", "?", "00" * 8, "00000000", "00000000"]
+    assert [connection.submit(bad) for _ in range(2)] == [21, 21]
+    with pytest.raises(RemoteProtocolError, match="more than 2 refused shares in a row"):
+        connection.submit(bad)
+
+
+def test_bits_that_miners_may_roll_are_those_of_the_settings() -> None:
+    pool = SansIoPool(replace(CONFIG, version_mask=0xE000))
+    connection = pool.miner("1fffe000")
+    assert connection.session.version_mask == 0xE000
+    assert connection.submit(connection.miner.solve(version_bits=0xE000)) == 0
+    assert connection.submit(connection.miner.solve(version_bits=0x10000)) == 20

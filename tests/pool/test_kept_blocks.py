@@ -46,3 +46,18 @@ def test_the_first_on_a_parent_stays_until_it_is_removed() -> None:
     blocks.remove(first)
     assert blocks.on(parent(1)) is None
     assert blocks.keep(second) is second
+
+
+def test_thirty_two_megabytes_of_blocks_are_kept() -> None:
+    blocks = KeptBlocks()
+    for number in range(32):
+        blocks.keep(kept(number, size=1024 * 1024))
+    assert len(blocks) == 32
+    blocks.keep(kept(32, size=41))
+    assert [block.found.height for block in blocks] == list(range(1, 33))
+
+
+def test_a_block_is_not_thought_lost_or_accepted_before_a_node_said_so() -> None:
+    block = kept(1)
+    assert (block.may_be_lost, block.waits_for_parent, block.accepted_at) == (False, False, float("-inf"))
+    assert not block.judged.is_set()

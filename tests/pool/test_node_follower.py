@@ -288,3 +288,74 @@ async def test_trouble_that_comes_back_at_once_does_not_make_a_storm(autojump_cl
     async with following(node):
         await trio.sleep(600)
     assert node.requests < 60
+
+
+# ---- how often -------------------------------------------------------------------------------------------------------
+
+
+async def test_the_template_is_asked_for_every_four_seconds(autojump_clock: Clock) -> None:
+    node = ScriptedNode()
+    async with following(node) as (_, follower):
+        for asked in (1, 2, 3):
+            await trio.sleep(3.99 if asked == 1 else 4)
+            assert node.requests == asked
+        assert follower.template_at == 8.0
+
+
+async def test_whether_the_node_is_ready_is_asked_at_the_first_question_after_half_a_minute(
+    autojump_clock: Clock,
+) -> None:
+    node = UnreadyNode()
+    async with following(node) as _:
+        for until, checks in ((31, 1), (33, 2), (63, 2), (65, 3)):
+            await trio.sleep_until(until)
+            assert node.checks == checks
+
+
+async def test_a_wait_that_missed_a_tip_has_five_seconds_to_bring_it(autojump_clock: Clock) -> None:
+    node = DeafNode()
+    async with following(node) as _:
+        await trio.sleep(1)
+        node.template = make_template(102)
+        await trio.sleep_until(8.9)  # it was asked for at 4
+        assert node.waits == 1
+        await trio.sleep_until(9.1)
+        assert node.waits == 2
+
+
+async def test_pauses_double_up_to_a_quarter_of_a_minute_and_begin_again_after_a_while(autojump_clock: Clock) -> None:
+    times: list[float] = []
+    trouble = NodeNotReadyError("it is starting")
+
+    class Node(ScriptedNode):
+        async def check_ready(self) -> None:
+            times.append(trio.current_time())
+            await trio.lowlevel.checkpoint()
+            if self.error is not None:
+                raise trouble
+
+    node = Node()
+    node.fail()
+    async with following(node) as (listener, _):
+        await trio.sleep_until(47)
+        assert times == [0, 0.5, 1.5, 3.5, 7.5, 15.5, 30.5, 45.5]
+        node.recover()
+        await trio.sleep_until(80)
+        assert listener.heard[-1] == (60.5, "template 101")
+        node.fail("gone")
+        del times[:]
+        await trio.sleep_until(96)
+        assert times == [95], "the last pause ended 19.5 s before, so the next one is as long"
+        node.recover()
+        await trio.sleep_until(200)
+        del times[:]
+        node.fail("gone again")
+        await trio.sleep_until(210)
+        assert times == [200.5, 201.5, 203.5, 207.5]
+
+
+async def test_what_the_follower_says_before_its_first_template() -> None:
+    follower = NodeFollower(
+        ScriptedNode(), on_template=Listener().take_template, on_failure=print, on_recovery=lambda: None
+    )
+    assert follower.template_at is None

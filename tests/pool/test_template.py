@@ -15,6 +15,7 @@ from stratum_miner.pool.template import (
     BlockTemplate,
     TemplateError,
     TemplateTransaction,
+    UnsuitableTemplateError,
     assemble_block,
     coinbase_parts,
     template_from_rpc,
@@ -249,3 +250,146 @@ def test_a_coinbase_script_over_its_limit_is_refused() -> None:
     template = template_from_rpc(reply(coinbaseaux={"flags": "00" * 16}))
     with pytest.raises(ValueError, match="coinbase script: expected at most 100 bytes"):
         coinbase_parts(template, payout_script=b"\x51", extranonce_size=20, tag=bytes(64))
+
+
+@pytest.mark.parametrize(
+    ("field", "low", "high"),
+    [
+        ("height", 1, 1 << 31),
+        ("version", -(1 << 31), (1 << 32) - 1),
+        ("coinbasevalue", 0, 21_000_000 * 100_000_000),
+        ("maxtime", EMPTY["template"]["mintime"], (1 << 32) - 1),
+        ("mintime", 0, EMPTY["template"]["curtime"] + 7200),
+        ("vbrequired", 0, 0),
+    ],
+)
+def test_numbers_may_be_as_small_and_as_large_as_is_said(field: str, low: int, high: int) -> None:
+    """As the header, the supply of coins and the clocks of nodes allow."""
+    for value in (low, high):
+        template_from_rpc(EMPTY["template"] | {field: value, "rules": ["csv"]})
+    for value in (low - 1, high + 1):
+        with pytest.raises(TemplateError, match=f"{field}: expected "):
+            template_from_rpc(EMPTY["template"] | {field: value, "rules": ["csv"]})
+
+
+@pytest.mark.parametrize(("curtime", "good"), [(0, False), (1, True), ((1 << 32) - 1, True), (1 << 32, False)])
+def test_the_time_fits_a_header(curtime: int, good: bool) -> None:
+    source = EMPTY["template"] | {"curtime": curtime, "mintime": 0}
+    if good:
+        assert template_from_rpc(source).curtime == curtime
+        if curtime > 1:
+            template_from_rpc(source | {"mintime": curtime})
+            with pytest.raises(TemplateError, match="mintime: expected an integer from 0 to 4294967295"):
+                template_from_rpc(source | {"mintime": curtime + 1})
+    else:
+        with pytest.raises(TemplateError, match="curtime: expected an integer from 1 to 4294967295"):
+            template_from_rpc(source)
+
+
+def test_a_time_never_exceeds_what_a_header_holds() -> None:
+    template = make_template(curtime=(1 << 32) - 2)
+    assert [template.time_at(age) for age in (0.0, 1.0, 5.0)] == [(1 << 32) - 2, (1 << 32) - 1, (1 << 32) - 1]
+
+
+def test_a_version_below_zero_is_the_same_32_bits() -> None:
+    assert template_from_rpc(EMPTY["template"] | {"version": -1}).version == 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(("length", "good"), [(1000, True), (1001, False)])
+def test_a_longpollid_has_up_to_1000_characters(length: int, good: bool) -> None:
+    if good:
+        assert template_from_rpc(EMPTY["template"] | {"longpollid": "x" * length}).longpoll_id == "x" * length
+    else:
+        with pytest.raises(TemplateError) as caught:
+            template_from_rpc(EMPTY["template"] | {"longpollid": "x" * length})
+        assert str(caught.value).endswith("got '" + "x" * 99 + "…"), "a hundred characters of it"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [([0] * 8, str([0] * 8)), ([0] * 9, "a list of 9"), ({str(key): 0 for key in range(9)}, "a dict of 9")],
+)
+def test_long_values_are_shown_by_their_size(value: object, shown: str) -> None:
+    with pytest.raises(TemplateError) as caught:
+        template_from_rpc(EMPTY["template"] | {"height": value})
+    assert str(caught.value).endswith(f"got {shown}")
+
+
+def test_the_largest_flags_and_the_smallest_transaction() -> None:
+    assert template_from_rpc(EMPTY["template"] | {"coinbaseaux": {"flags": "07" * 16}}).coinbase_flags == b"\x07" * 16
+    for size, good in ((10, True), (9, False)):
+        data = bytes([1]) + bytes(size - 1)
+        txid = sha256d(data)[::-1].hex()
+        source = EMPTY["template"] | {
+            "transactions": [{"data": data.hex(), "txid": txid}],
+            "default_witness_commitment": None,
+        }
+        if good:
+            (read,) = template_from_rpc(source).transactions
+            assert (read.fee, read.txid, read.wtxid, read.data) == (0, sha256d(data), sha256d(data), data)
+        else:
+            with pytest.raises(TemplateError, match=f"data: expected a transaction, got {size} bytes"):
+                template_from_rpc(source)
+
+
+@pytest.mark.parametrize(("fee", "good"), [(0, True), (21_000_000 * 10**8, True), (21_000_000 * 10**8 + 1, False)])
+def test_a_fee_is_at_most_all_coins(fee: int, good: bool) -> None:
+    source = reply(transactions=transaction(fee=fee), default_witness_commitment=None)
+    if good:
+        assert template_from_rpc(source).transactions[0].fee == fee
+    else:
+        with pytest.raises(TemplateError, match="fee: expected an integer from 0 to 2100000000000000"):
+            template_from_rpc(source)
+
+
+def test_a_transaction_is_taken_from_the_template_before_only_if_it_is_the_same() -> None:
+    source = reply(transactions=transaction(), default_witness_commitment=None)
+    before = template_from_rpc(source)
+    assert template_from_rpc(source, before).transactions[0] is before.transactions[0]
+    dearer = template_from_rpc(source | {"transactions": transaction(fee=12345)}, before).transactions[0]
+    assert dearer.fee == 12345
+    for changes in ({"data": PLAIN}, {"txid": "00" * 32}):
+        source = reply(transactions=transaction(**changes), default_witness_commitment=None)
+        try:
+            other = template_from_rpc(source, before).transactions[0]
+        except TemplateError:
+            continue
+        assert other is not before.transactions[0]
+        assert other.txid == bytes(32)
+
+
+def test_without_more_said_a_template_pays_nothing_and_has_no_limits() -> None:
+    template = BlockTemplate(height=1, previous_hash=bytes(32), version=1, nbits=0x207FFFFF, curtime=5)
+    assert (template.coinbase_value, template.mintime, template.maxtime) == (0, 0, None)
+    assert TemplateTransaction(b"", b"", b"").fee == 0
+    assert template.seconds_left() is None
+
+
+@pytest.mark.parametrize(("maxtime", "left"), [(999, None), (1000, 1), (1001, 2)])
+def test_how_long_a_template_holds(maxtime: int, left: int | None) -> None:
+    template = replace(make_template(curtime=1000), maxtime=maxtime, mintime=999)
+    assert template.seconds_left() == left
+    assert replace(template, mintime=1000).seconds_left() is None, "the node's clock is not known"
+
+
+@pytest.mark.parametrize(("maxtime", "invalid"), [(1999, False), (2000, True), (None, True)])
+def test_bits_of_two_times_stand_beside_each_other_if_the_times_do(maxtime: int | None, invalid: bool) -> None:
+    early = replace(make_template(curtime=1000), maxtime=maxtime)
+    late = replace(make_template(curtime=2000, nbits=0x207FFFFF))
+    assert late.invalidates(early) == invalid
+    assert early.invalidates(late) == invalid
+
+
+def test_an_unsuitable_template_is_named_so() -> None:
+    unsuitable: list[dict[str, Any]] = [
+        {"rules": ["!other"]},
+        {"vbrequired": 1},
+        {"coinbasevalue": None, "coinbasetxn": {}},
+        {"signet_challenge": "00"},
+    ]
+    for changes in unsuitable:
+        source = {key: value for key, value in (EMPTY["template"] | changes).items() if value is not None}
+        with pytest.raises(UnsuitableTemplateError):
+            template_from_rpc(source)
+    template_from_rpc(EMPTY["template"] | {"signet_challenge": "51"})
+    assert template_from_rpc(reply(rules=["csv", "!segwit", "taproot"])).rules == {"csv", "segwit", "taproot"}
