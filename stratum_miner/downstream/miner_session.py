@@ -138,7 +138,8 @@ class MinerSession(Generic[J]):
                     counted = self._counts_of("")
                     for counts in counted:
                         counts.received += 1
-                    self._count_refused(counted, AnsweredWithError("", "", error.reason, error.message))
+                    answered = AnsweredWithError(worker_name="", job_id="", reason=error.reason, message=error.message)
+                    self._count_refused(counted, answered)
                 case _:
                     pass  # ``ServerConnection`` answers other invalid requests; replies from miners are ignored
         return self._events.pop(0)

@@ -36,6 +36,8 @@ also contains height, extranonces and tag. Bitcoin Core leaves the field empty."
 MIN_DIFFICULTY_SECONDS: Final = 1200
 """A block of testnet3 or testnet4 has the lowest difficulty if it is more than this many seconds later than the
 previous block. The value is twice the target spacing (Bitcoin Core, pow.cpp, GetNextWorkRequired)."""
+SHOWN: Final = 100
+"""Maximum number of characters of a wrong value that an error message shows."""
 OP_TRUE: Final = "51"
 """The challenge, in hex, of a signet on which anybody may make blocks."""
 _WITNESS_MARKER: Final = b"\x00\x01"
@@ -401,7 +403,5 @@ def _shown(value: object) -> str:
         return "nothing"
     if isinstance(value, dict | list) and len(value) > 8:
         return f"a {type(value).__name__} of {len(value)}"
-    if isinstance(value, str):
-        value = value[:100]
-    text = ascii(value)
-    return text if len(text) <= 100 else text[:100] + "…"
+    text = ascii(value[:SHOWN] if isinstance(value, str) else value)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"

@@ -405,6 +405,7 @@ async def test_a_limit_for_one_address_is_for_one_host_and_exact() -> None:
     assert connections._refusal("10.0.0.2:4000") is None
     connections._unregister(first)
     assert connections._refusal("10.0.0.1:4002") is None
+    assert connections._per_host == {"10.0.0.1": 1}
 
 
 async def test_the_oldest_stranger_makes_room_but_no_miner_does(monkeypatch: pytest.MonkeyPatch) -> None:

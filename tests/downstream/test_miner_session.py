@@ -73,6 +73,10 @@ class AskingPolicy:
         self._validator = ShareValidator()
         self._validator.set_tip(CONTENT.previous_hash)
 
+    def void_jobs(self) -> None:
+        """Make all jobs stale, as a new block does."""
+        self._validator.set_tip(b"\x01" * 32)
+
     def job_for(self, lease: Lease[AnnouncedJob], now: float) -> AnnouncedJob | None:
         return self.latest
 
@@ -235,6 +239,8 @@ def test_shares_that_wait_for_an_answer_count_in_the_row_when_they_are_no_good()
     scene.policy.forward_refused = True
     share = scene.miner.solve()
     scene.say(scene.miner.submit(share))
+    scene.say(scene.miner.submit(share))
+    assert scene.miner.replies() == [], "it waits for its answer"
     with pytest.raises(LimitReachedError):
         scene.say(scene.miner.submit(share) * 20)
     assert len(scene.passed) == 12
@@ -429,7 +435,10 @@ def test_a_mask_is_sent_only_when_it_changed_and_only_to_who_asked() -> None:
     assert asked.miner.notifications("mining.set_version_mask") == [["00000000"], ["0000e000"], ["00008000"]]
     assert silent.miner.notifications("mining.set_version_mask") == []
     assert (asked.session.version_mask, silent.session.version_mask) == (0x8000, 0)
-    assert not silent.session.was_refused_rolling(rollable("2", 0x8000)), "it never asked"
+    assert not silent.session.was_refused_rolling(rollable("2", 0xFFFFFFFF)), "it never asked"
+    asked.session.update_version_mask(rollable("2", 0x2000))
+    asked.hear()
+    assert asked.miner.notifications("mining.set_version_mask")[3:] == [["00002000"]], "at once, without a job"
 
 
 def test_a_miner_that_is_not_logged_in_is_told_no_mask() -> None:
@@ -595,3 +604,17 @@ def test_before_the_first_job_a_miner_is_told_its_difficulty() -> None:
     assert session.next_event(0.0, NOW) == DifficultySet(1e-8)
     miner.receive(session.data_to_send())
     assert (miner.difficulty, miner.jobs) == (1e-8, [])
+
+
+def test_work_that_came_too_late_counts_for_vardiff_though_its_answer_waits() -> None:
+    scene = Scene(vardiff=True)
+    scene.policy.forward_refused = True
+    scene.policy.max_refused_shares = 100
+    shares = [scene.miner.solve() for _ in range(16)]
+    scene.policy.void_jobs()
+    for share in shares:
+        scene.say(scene.miner.submit(share), 2.0)
+    assert [each.stale for each in scene.passed] == [True] * 16
+    scene.session.announce(job_of(replace(CONTENT, job_id="2")), 2.0)
+    scene.hear()
+    assert scene.miner.difficulty == pytest.approx(8e-8), "a share a second is wanted, eight came"

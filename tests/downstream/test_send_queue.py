@@ -85,9 +85,29 @@ async def test_what_waits_for_all_clients_is_bounded_and_no_client_can_use_it_up
     greedy.close()
     assert await greedy.get() is None
     assert bound.used == 35
+    greedy.discard()
+    assert bound.used == 35
     late.discard()
     late.put_nowait(b"too late")
     assert bound.used == 10
     modest.discard()
     modest.discard()
     assert bound.used == 0
+
+
+async def test_what_is_being_sent_and_what_waits_count_together() -> None:
+    bound = FairBound(40)
+    queue = SendQueue(1000, bound)
+    queue.put_nowait(b"x" * 10)
+    await queue.get()
+    queue.put_nowait(b"x" * 10)
+    with pytest.raises(QueueFullError, match=r"at most the 20 bytes that are free, got 21$"):
+        queue.put_nowait(b"x")
+
+
+async def test_a_queue_that_was_dropped_gives_nothing_more() -> None:
+    queue = SendQueue(100, FairBound(100))
+    queue.put_nowait(b"x")
+    queue.discard()
+    assert queue.size == 0
+    assert await queue.get() is None

@@ -506,6 +506,7 @@ async def test_blocks_that_the_node_lost_are_given_back_before_the_next_job(auto
         await trio.testing.wait_all_tasks_blocked()
         assert await chain.tip() == best
         await mine(client, 1)
+        assert trio.current_time() < 4, "the node was asked again at once"
         assert (await chain.tip()).height == 336
         heights = [event.height for event in seen if isinstance(event, events.JobPublished)]
         assert heights == sorted(heights), "nobody mined on a block of before"

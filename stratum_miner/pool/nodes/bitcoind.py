@@ -341,7 +341,8 @@ class BitcoindNode(Node):
             self._claimed_at = None
             return
         now = trio.current_time()
-        self._claimed_at = self._claimed_at or now
+        if self._claimed_at is None:
+            self._claimed_at = now
         if now < self._claimed_at + PEER_CLAIM_SECONDS:
             raise NodeDownloadingError(self._where, blocks, claimed, proven=False)
 

@@ -1,0 +1,158 @@
+"""What an operator reads of a pool: each line once, when it happens, with its figures."""
+
+from dataclasses import replace
+from typing import Any
+
+import trio
+import trio.testing
+from structlog.testing import capture_logs
+
+from stratum_miner.pool.config import PoolConfig
+from stratum_miner.pool.nodes.base import SubmitResult
+from stratum_miner.pool.pool import Pool
+from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
+from tests.downstream.memory_pool import CONFIG, Clock, pool_of
+
+
+def lines(logs: list[Any], *names: str) -> list[tuple[Any, ...]]:
+    """The lines of these names: name, level, and the other values in the order of their names."""
+    return [
+        (line["event"], line["log_level"], *(line[key] for key in sorted(line) if key not in ("event", "log_level")))
+        for line in logs
+        if line["event"] in names
+    ]
+
+
+async def test_the_life_of_a_pool(autojump_clock: Clock) -> None:
+    node = ScriptedNode()
+    with capture_logs() as logs:
+        async with pool_of(node) as (_, listener):
+            client = listener.connect()
+            await client.login()
+            share = client.miner.solve()
+            assert await client.submit(share) == 0
+            assert await client.submit(share) == 22
+            node.push(make_template(102))
+            await client.read_jobs(2)
+            await trio.sleep(31)
+            await client.stream.aclose()
+            await trio.testing.wait_all_tasks_blocked()
+            node.fail("connection refused")
+            await trio.testing.wait_all_tasks_blocked()
+            node.recover()
+            await trio.sleep(5)
+    ids = [job.job_id for job in client.miner.jobs]
+    assert [line["event"] for line in logs] == [
+        "job_published", "client_connected", "worker_authorized", "difficulty_changed", "share_accepted",
+        "share_rejected", "job_published", "job_published", "client_left", "node_failed", "node_recovered",
+        "pool_stopping", "pool_stopped",
+    ]  # fmt: skip
+    assert lines(logs, "job_published") == [
+        ("job_published", "info", True, 101, ids[0]),
+        ("job_published", "info", True, 102, ids[1]),
+        ("job_published", "debug", False, 102, f"{int(ids[1], 16) + 1 & 0xFFFFFFFF:08x}"),
+    ]
+    assert lines(logs, "client_connected", "client_left") == [
+        ("client_connected", "info", "in memory", 1),
+        ("client_left", "info", 1, "in memory", "the miner closed the connection", 1, 1),
+    ]
+    assert lines(logs, "worker_authorized", "difficulty_changed") == [
+        ("worker_authorized", "info", 1, "alice.rig"),
+        ("difficulty_changed", "debug", 1e-8, 1),
+    ]
+    assert lines(logs, "share_accepted", "share_rejected") == [
+        ("share_accepted", "debug", ids[0], 1, "alice.rig"),
+        ("share_rejected", "debug", "duplicate share", 1, "alice.rig"),
+    ]
+    assert lines(logs, "node_failed", "node_recovered") == [
+        ("node_failed", "warning", "connection refused", True),
+        ("node_recovered", "info"),
+    ]
+    assert lines(logs, "pool_stopping", "pool_stopped") == [
+        ("pool_stopping", "info", 0, 0),
+        ("pool_stopped", "info", 0, 1),
+    ]
+
+
+async def test_a_pool_on_sockets_says_where() -> None:
+    with capture_logs() as logs:
+        pool = Pool(ScriptedNode(), PoolConfig(payout_script=b"\x51", port=0))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(pool.serve)
+            addresses = pool.addresses
+            assert addresses == (f"127.0.0.1:{pool.port}",)
+            pool.stop()
+    assert pool.addresses == addresses, "known after the end too"
+    assert lines(logs, "pool_listening") == [("pool_listening", "info", addresses)]
+
+
+async def test_a_block_that_the_node_does_not_get(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    with capture_logs() as logs:
+        async with pool_of(node) as (_, listener):
+            client = listener.connect()
+            await client.login()
+            node.fail("no route")
+            await client.submit(client.miner.solve())
+            await trio.sleep(70)
+    assert lines(logs, "block_submit_failed") == [("block_submit_failed", "warning", "no route")]
+    (lost,) = [line for line in logs if line["event"] == "block_lost"]
+    assert lost["reason"] == "no route"
+    assert lost["log_level"] == "error"
+    (stopping,) = lines(logs, "pool_stopping")
+    assert stopping[2:] == (1, 0)
+
+
+async def test_a_pool_that_stops_while_a_block_waits_says_so(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    with capture_logs() as logs:
+        async with pool_of(node) as (_, listener):
+            client = listener.connect()
+            await client.login()
+            node.fail("no route")
+            assert await client.submit(client.miner.solve()) == 0
+    (stopping,) = lines(logs, "pool_stopping")
+    assert stopping[2:] == (1, 1), "a session and a block"
+
+
+async def test_a_connection_that_is_refused_or_breaks_an_invariant(autojump_clock: Clock) -> None:
+    with capture_logs() as logs:
+        async with pool_of(ScriptedNode(), replace(CONFIG, max_connections_per_address=1)) as (_, listener):
+            await listener.connect().login()
+            await listener.connect().read_to_end()
+    assert lines(logs, "connection_refused") == [
+        ("connection_refused", "warning", "in memory", "more than 1 connections from one address")
+    ]
+
+
+async def test_blocks_that_are_given_back_and_siblings(autojump_clock: Clock) -> None:
+    answers: list[str | None] = [None]
+    node = ScriptedNode(make_template(nbits=EASY_BITS), judge=lambda _: SubmitResult.from_text(answers[0]))
+    with capture_logs() as logs:
+        async with pool_of(node) as (_, listener):
+            client = listener.connect()
+            await client.login()
+            assert await client.submit(client.miner.solve()) == 0
+            await trio.sleep(2)
+            assert await client.submit(client.miner.solve()) == 0
+            await trio.sleep(30)
+            answers[0] = "bad-txns-nonfinal"
+            await trio.sleep(30)
+    assert lines(logs, "sibling_not_submitted") != []
+    given_back = lines(logs, "blocks_given_back")
+    assert given_back[0] == ("blocks_given_back", "warning", 1, 101, 101)
+    (refused,) = lines(logs, "block_not_taken_back")
+    assert refused[3] == "the lock time of a transaction has not come yet"
+
+
+async def test_a_pool_whose_blocks_are_answered_stops_at_once(autojump_clock: Clock) -> None:
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    with capture_logs() as logs:
+        async with pool_of(node) as (_, listener):
+            for _ in range(2):
+                client = listener.connect()
+                await client.login()
+                assert await client.submit(client.miner.solve()) == 0
+            await trio.testing.wait_all_tasks_blocked()
+    assert lines(logs, "pool_stopping") == [("pool_stopping", "info", 2, 0)]
+    assert trio.current_time() < 1
