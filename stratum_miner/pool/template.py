@@ -28,7 +28,9 @@ MAX_HEIGHT: Final = 1 << 31
 """Highest block height that is accepted."""
 MAX_VALUE: Final = 21_000_000 * 100_000_000
 """Upper limit for fees and coinbase values: the number of satoshis that can ever exist."""
-MAX_TIME: Final = (1 << 32) - 1
+MAX_UINT32: Final = (1 << 32) - 1
+"""Highest value of a field of 32 bits, such as the version and the time in a header."""
+MAX_TIME: Final = MAX_UINT32
 """Latest unix time that the 32 bits of a header can hold."""
 MAX_FLAGS: Final = 16
 """Maximum number of bytes in the field coinbaseaux of a template. These bytes become part of the coinbase script, which
@@ -228,7 +230,7 @@ def template_from_rpc(reply: object, before: BlockTemplate | None = None) -> Blo
     if not isinstance(reply, dict):
         raise TemplateError(f"getblocktemplate: expected an object, got {_shown(reply)}")
     rules = _check_rules(reply.get("rules"))
-    if _integer(reply, "vbrequired", 0, (1 << 32) - 1, default=0):
+    if _integer(reply, "vbrequired", 0, MAX_UINT32, default=0):
         raise UnsuitableTemplateError(f"getblocktemplate: vbrequired: expected 0, got {_shown(reply['vbrequired'])}")
     if "coinbasevalue" not in reply and "coinbasetxn" in reply:
         raise UnsuitableTemplateError(
@@ -242,7 +244,7 @@ def template_from_rpc(reply: object, before: BlockTemplate | None = None) -> Blo
     return BlockTemplate(
         height=_integer(reply, "height", 1, MAX_HEIGHT),
         previous_hash=_hash(reply, "previousblockhash", "getblocktemplate"),
-        version=_integer(reply, "version", -(1 << 31), (1 << 32) - 1) & 0xFFFFFFFF,
+        version=_integer(reply, "version", -(1 << 31), MAX_UINT32) & MAX_UINT32,
         nbits=_nbits(reply),
         curtime=curtime,
         mintime=mintime,

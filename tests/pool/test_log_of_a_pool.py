@@ -7,9 +7,11 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
+from stratum_miner.pool import MinerAuthorized, PoolEvent, events
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.nodes.base import SubmitResult
 from stratum_miner.pool.pool import Pool
+from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
 from tests.downstream.memory_pool import CONFIG, Clock, pool_of
 
@@ -156,3 +158,21 @@ async def test_a_pool_whose_blocks_are_answered_stops_at_once(autojump_clock: Cl
             await trio.testing.wait_all_tasks_blocked()
     assert lines(logs, "pool_stopping") == [("pool_stopping", "info", 2, 0)]
     assert trio.current_time() < 1
+
+
+async def test_the_events_of_shares_say_whose_they_are(autojump_clock: Clock) -> None:
+    seen: list[PoolEvent] = []
+    async with pool_of(ScriptedNode(), on_event=seen.append) as (_, listener):
+        client = listener.connect()
+        await client.login()
+        share = client.miner.solve()
+        assert await client.submit(share) == 0
+        assert await client.submit(share) == 22
+    job_id = client.miner.jobs[0].job_id
+    accepted, rejected = [each for each in seen if isinstance(each, events.ShareAccepted | events.ShareRejected)]
+    assert isinstance(accepted, events.ShareAccepted)
+    assert accepted == events.ShareAccepted(1, "alice.rig", job_id, 1e-8, accepted.share_difficulty, False)
+    assert accepted.share_difficulty >= 1e-8
+    assert rejected == events.ShareRejected(1, "alice.rig", job_id, ErrorReason.DUPLICATE, "duplicate share")
+    assert events.DifficultyChanged(1, 1e-8) in seen
+    assert MinerAuthorized(1, "alice.rig", "wire_miner/1") in seen

@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
+from unittest.mock import patch
 
 import trio
 import trio.testing
@@ -30,13 +31,36 @@ def job(job_id: str = "1", *, nbits: str = HARD, clean: bool = True, **changes: 
     return params
 
 
+class SeededSecrets:
+    """Stands for the module ``secrets`` in a proxy, so that a test can be repeated."""
+
+    def __init__(self, seed: int) -> None:
+        self.asked: list[int] = []
+        """How many bits were asked for."""
+        self._random = random.Random(seed)
+
+    def randbits(self, bits: int) -> int:
+        """Return an integer of so many random bits."""
+        self.asked.append(bits)
+        return self._random.getrandbits(bits)
+
+    def token_hex(self, size: int) -> str:
+        """Return random hex digits for so many bytes."""
+        return self._random.randbytes(size).hex()
+
+
 class ProxyLab:
     """The proxy, the connections that it opens, and miners that connect to it."""
 
     def __init__(
-        self, proxy: Proxy, listener: MemoryListener, connections: trio.MemoryReceiveChannel[ManualPool]
+        self,
+        proxy: Proxy,
+        listener: MemoryListener,
+        connections: trio.MemoryReceiveChannel[ManualPool],
+        secrets: SeededSecrets,
     ) -> None:
         self.proxy = proxy
+        self.secrets = secrets
         self._listener = listener
         self._connections = connections
 
@@ -97,6 +121,7 @@ async def proxy_lab(
     strategy: Strategy = Strategy.FAILOVER,
     suggest: Literal["auto"] | None = None,
     on_event: Callable[[ProxyEvent], None] | None = None,
+    seed: int = 1,
     **options: Any,
 ) -> AsyncIterator[ProxyLab]:
     """``async with proxy_lab(max_miners=2) as lab``; the options are those of ``ProxyConfig``."""
@@ -111,16 +136,17 @@ async def proxy_lab(
         PoolSettings(url=PoolUrl(f"pool{number}.example", 3333), worker_name="farm", suggest_difficulty=suggest)
         for number in range(pools)
     ]
-    listener = MemoryListener()
-    async with open_proxy(
-        settings,
-        ProxyConfig(**options),
-        listeners=[listener],
-        strategy=strategy,
-        on_event=on_event,
-        unix_time=lambda: NOW + trio.current_time(),
-        clock=trio.current_time,
-        rng=random.Random(1),
-        connect=connect,
-    ) as proxy:
-        yield ProxyLab(proxy, listener, receive)
+    listener, seeded = MemoryListener(), SeededSecrets(seed)
+    with patch("stratum_miner.proxy.upstream.secrets", seeded):
+        async with open_proxy(
+            settings,
+            ProxyConfig(**options),
+            listeners=[listener],
+            strategy=strategy,
+            on_event=on_event,
+            unix_time=lambda: NOW + trio.current_time(),
+            clock=trio.current_time,
+            rng=random.Random(seed),
+            connect=connect,
+        ) as proxy:
+            yield ProxyLab(proxy, listener, receive, seeded)

@@ -197,7 +197,7 @@ class WorstMiner:
 async def test_pools_and_miners_at_their_worst(autojump_clock: Clock, seed: int, vardiff: VardiffConfig | None) -> None:
     rng = random.Random(seed)
     pool = WorstPool(rng)
-    async with proxy_lab(vardiff=vardiff) as lab:
+    async with proxy_lab(vardiff=vardiff, seed=seed) as lab:
         miners = [WorstMiner(lab, f"rig{number}", random.Random(seed * 100 + number)) for number in range(MINERS)]
         async with trio.open_nursery() as nursery:
             for miner in miners:
