@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from stratum_miner import __version__
 from stratum_miner.monitoring.cgminer import fields
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING, CommandRequest, answer
 from stratum_miner.monitoring.cgminer.dialect import CommandReply
 from stratum_miner.monitoring.control import ControlRefused, NewPool, PoolChange
-from stratum_miner.monitoring.view import View
+from stratum_miner.monitoring.view import SharesView, View
 from tests.monitoring.screen.test_layout import device, pool, view
 
 
@@ -94,21 +95,66 @@ def test_hardware_errors_are_a_part_of_all_nonces_not_of_shares() -> None:
     assert ask("devs", it=it).rows[0]["Device Hardware%"] == 1.0
 
 
+READING_ANSWERS: dict[str, tuple[int, str, str, int]] = {
+    "version": (22, "S", "VERSION", 1), "config": (33, "S", "CONFIG", 1), "devs": (9, "S", "DEVS", 2),
+    "edevs": (9, "S", "DEVS", 2), "pools": (7, "S", "POOLS", 3), "summary": (11, "S", "SUMMARY", 1),
+    "stats": (70, "S", "STATS", 5), "estats": (70, "S", "STATS", 5), "notify": (60, "S", "NOTIFY", 2),
+    "devdetails": (69, "S", "DEVDETAILS", 2), "coin": (78, "S", "COIN", 1), "lcd": (125, "S", "LCD", 1),
+    "usbstats": (88, "I", "", 0), "pgacount": (59, "S", "PGAS", 1), "asccount": (104, "S", "ASCS", 1),
+    "asc": (106, "S", "ASC", 1), "check": (72, "S", "CHECK", 1),
+}  # fmt: skip
+"""For each command that only reads, of a miner with two devices and three pools: code and severity, which are those of
+cgminer's api.c, the section, and the number of rows."""
+
+
 @pytest.mark.parametrize("name", sorted(READING))
-def test_everything_that_tells_tells_something(name: str) -> None:
+def test_every_answer_has_cgminers_code_and_a_row_for_each_part(name: str) -> None:
     reply = ask(name, "0" if name == "asc" else "summary", group="R")
-    assert reply.status.severity in "SI"
-    for row in reply.rows:
-        assert all(isinstance(value, str | int | float | bool) for value in row.values())
+    answered = (reply.status.code, reply.status.severity, reply.section, len(reply.rows))
+    assert answered == READING_ANSWERS[name]
 
 
-def test_everything_holds_before_the_first_share() -> None:
+def test_counts_are_those_of_the_parts() -> None:
+    it = view(devices=3, pools=2)
+    assert ask("asccount", it=it).rows == [{"Count": 3}]
+    assert ask("pgacount", it=it).rows == [{"Count": 0}]
+    assert (ask("devs", it=it).status.text, ask("pools", it=it).status.text) == ("3 ASC(s)", "2 Pool(s)")
+    [version] = ask("version").rows
+    assert version == {"CGMiner": __version__, "API": "3.7", "Miner": f"stratum_miner {__version__}"}
+
+
+def test_before_the_first_share_every_figure_is_zero() -> None:
+    worth = dict.fromkeys(("accepted", "rejected", "stale", "lost"), 0.0)
     empty = view(
-        pools=1, devices=1, job=None, network_difficulty=None, height=None, elapsed_s=0.0, implied_hash_rate=None,
+        job=None, network_difficulty=None, height=None, elapsed_s=0.0, implied_hash_rate=None, hash_rate=0.0,
+        hash_rate_5s=0.0, hash_rate_1m=0.0, hash_rate_5m=0.0, hash_rate_15m=0.0, blocks_accepted=0, best_share=0.0,
+        hardware_errors=0, difficulties=worth, shares=SharesView(found=0, accepted=0, rejected=0, stale=0, lost=0,
+                                                                 open=0), power_w=None,
     )  # fmt: skip
-    it = replace(empty, pools=(pool(0, difficulty=None, state="trying"),), devices=(device(0, last_nonce_age_s=None),))
-    for name in READING - {"check"}:
-        assert ask(name, "0", it=it).status.severity in "SI", name
+    silent = device(
+        0, last_nonce_age_s=None, hash_rate=0.0, hash_rate_1m=0.0, hashes=0, nonces_found=0, accepted=0, refused=0,
+        difficulties=worth, state="starting",
+    )  # fmt: skip
+    trying = pool(
+        0, difficulty=None, state="trying", accepted=0, rejected=0, stale=0, lost=0, difficulties=worth, jobs=0,
+        work_units=0, bytes_received=0, bytes_sent=0, active=False, version_mask="00000000",
+    )  # fmt: skip
+    it = replace(empty, pools=(trying,), devices=(silent,))
+    words: dict[str, dict[str, Any]] = {
+        "summary": {},
+        "devs": {"Name": "cpu", "Enabled": "Y", "Status": "Initialising", "Last Share Pool": -1},
+        "pools": {
+            "URL": "stratum+tcp://pool0.example:3333", "Status": "Alive", "Quota": 1, "Long Poll": "N", "User": "w",
+            "Proxy Type": "", "Proxy": "", "Has Stratum": True, "Stratum URL": "",
+        },
+        "lcd": {"Current Pool": it.summary.pool, "User": it.summary.worker_name},
+        "coin": {"Hash Method": "sha256", "Current Block Hash": "", "LP": True},
+    }  # fmt: skip
+    for name, known in words.items():
+        [row] = ask(name, it=it).rows
+        assert {field: value for field, value in row.items() if value != 0} == {
+            field: value for field, value in known.items() if value != 0
+        }, name
 
 
 @pytest.mark.parametrize(

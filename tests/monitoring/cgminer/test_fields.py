@@ -1,5 +1,6 @@
 """Tests every field against a view in which all figures have different values."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -125,20 +126,20 @@ def printed(row: fields.Fields) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (fields.summary(IT), SUMMARY),
-        (fields.pools(IT)[0], POOLS[0]),
-        (fields.pools(IT)[1], POOLS[1]),
-        (fields.devices(IT)[0], DEVICE),
-        (fields.notices(IT)[0], NOTICE),
-        (fields.coin(IT), COIN),
-        (fields.lcd(IT), LCD),
-        (fields.details(IT)[0], DETAILS),
-        (fields.configuration(IT), CONFIGURATION),
+        (fields.summary, SUMMARY),
+        (lambda it: fields.pools(it)[0], POOLS[0]),
+        (lambda it: fields.pools(it)[1], POOLS[1]),
+        (lambda it: fields.devices(it)[0], DEVICE),
+        (lambda it: fields.notices(it)[0], NOTICE),
+        (fields.coin, COIN),
+        (fields.lcd, LCD),
+        (lambda it: fields.details(it)[0], DETAILS),
+        (fields.configuration, CONFIGURATION),
     ],
     ids=["summary", "spare", "mined on", "device", "notify", "coin", "lcd", "devdetails", "config"],
 )
-def test_every_field_tells_its_own_number(row: fields.Fields, expected: dict[str, str]) -> None:
-    assert printed(row) == expected
+def test_every_field_tells_its_own_number(row: Callable[[View], fields.Fields], expected: dict[str, str]) -> None:
+    assert printed(row(IT)) == expected
 
 
 def test_statistics_have_the_sensors_of_a_device_and_the_traffic_of_a_pool() -> None:
