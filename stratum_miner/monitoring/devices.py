@@ -132,7 +132,7 @@ class DeviceMeters:
         short, long = known.meters or (HashRateMeter(now), HashRateMeter(now))
         last, unwell = known.last, known.unwell
         hardware = device.hardware or THIS_COMPUTER
-        rate = short.rate(60.0)
+        rate = short.rate(SHORT_S)
         return DeviceView(
             id=self._numbers.devices.of(key),
             backend=backend.label,
@@ -148,7 +148,7 @@ class DeviceMeters:
             hash_rate_5m=long.rate(300.0),
             hash_rate_10m=long.rate(600.0),
             hash_rate_15m=long.rate(900.0),
-            hash_rate_1h=long.rate(3600.0),
+            hash_rate_1h=long.rate(LONG_S),
             came_at=known.came_at,
             frozen_s=self._frozen - known.frozen_before if known.meters else 0.0,
             expected_hash_rate=hardware.expected_hash_rate,

@@ -7,8 +7,6 @@ checks its clients more strictly.
 import ipaddress
 import socket
 
-MAX_BACKLOG = 64
-
 
 class ListenError(Exception):
     """The program cannot listen on the given address. The message says why."""
@@ -34,9 +32,9 @@ def listening_socket(address: str, *, network: bool = False, permission: str = "
     family = socket.AF_INET6 if numeric.version == 6 else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
         bound.bind((str(numeric), int(port)))
-        bound.listen(MAX_BACKLOG)
+        bound.listen()
     except OSError as error:
         bound.close()
         raise ListenError(f"cannot listen on {address}: {error.strerror}") from None

@@ -11,11 +11,12 @@ from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.group.status import PoolStatus
 from stratum_miner.client.snapshot import WorkerSnapshot
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS
 from stratum_miner.miner import Miner, MinerSnapshot
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.monitoring.health import STILL_AFTER_S, Health, HealthVerdict
 from stratum_miner.monitoring.numbers import Numbers
-from stratum_miner.monitoring.problems import KINDS, worst_first
+from stratum_miner.monitoring.problems import KINDS, RecentErrors, worst_first
 from stratum_miner.monitoring.view import ProblemView
 from stratum_miner.work.job import PoolKey
 
@@ -223,6 +224,97 @@ def test_chance_makes_no_problem_of_a_few_wrong_results() -> None:
         assert looks.later(10).problems == ()
 
 
+@pytest.mark.parametrize(
+    ("good", "bad", "many"),
+    [
+        (0, 19, False),  # fewer than 20 results say nothing
+        (0, 20, True),
+        (16, 4, False),  # a twentieth of 20 is 1, and three standard deviations of 1 are 3
+        (15, 5, True),
+        (89, 11, False),  # 5 + 3 x 2.24 = 11.7
+        (88, 12, True),
+        (367, 33, False),  # 20 + 3 x 4.47 = 33.4
+        (366, 34, True),
+        (9_433, 567, False),  # 500 + 3 x 22.4 = 567.1
+        (9_432, 568, True),
+    ],
+)
+def test_wrong_results_are_many_if_chance_does_not_explain_them(good: int, bad: int, many: bool) -> None:
+    errors = RecentErrors()
+    assert (errors.newest, errors.are_many) == ((0, 0), False)
+    errors.look(0.0, good, bad)
+    assert (errors.newest, errors.are_many) == ((good, bad), many)
+
+
+@pytest.mark.parametrize(
+    ("every_s", "good", "bad", "newest"),
+    [
+        (10.0, 4, 1, (116, 29)),  # a record at every look: 29 steps of 10 s and 5 results
+        (10.0, 3, 1, (174, 58)),  # too few results for a record at every look
+        (9.9, 4, 1, (232, 58)),  # too early
+        (60.0, 4000, 1000, (116_000, 29_000)),
+    ],
+)
+def test_the_newest_results_are_those_of_thirty_records(
+    every_s: float, good: int, bad: int, newest: tuple[int, int]
+) -> None:
+    errors = RecentErrors()
+    for look in range(101):
+        errors.look(look * every_s, look * good, look * bad)
+    assert errors.newest == newest
+
+
+def test_wrong_results_of_a_search_thread_are_the_computers() -> None:
+    looks = Looks()
+    looks.devices(replace(thread(0, 10), nonces_found=1, hardware_errors=60))
+    [problem] = looks.look().problems
+    assert problem.text == "cpu0 computes wrong results: 60 of its last 61 results (98 %) are wrong."
+    assert (problem.kind, problem.severity, problem.device_id) == ("device_errors", "warning", 0)
+    assert problem.advice.startswith("This computer may be faulty. Run `stratum-miner bench`")
+    looks.devices(replace(stick(0, "mining", hardware_errors=60), nonces_found=1))
+    [problem] = looks.look().problems
+    assert problem.advice.startswith("Lower its frequency or raise its voltage")
+    for state in ("absent", "off"):
+        looks.devices(replace(stick(0, state, hardware_errors=60), nonces_found=1))
+        assert kinds(looks.look()) == [f"device_{state}"]
+
+
+@pytest.mark.parametrize(
+    ("state", "severity", "advice"),
+    [
+        ("dead", "critical", "stratum-miner restarts the device by itself."),
+        ("off", "critical", "Remove the cause, then restart the device"),
+        ("absent", "critical", "Plug the device in, or remove it"),
+        ("sick", "warning", "Check its cooling and power supply."),
+        ("throttled", "warning", "Improve its cooling and power supply, or set a lower frequency."),
+    ],
+)
+def test_each_state_has_its_weight_and_its_advice(state: str, severity: str, advice: str) -> None:
+    looks = Looks()
+    looks.devices(stick(0, state))
+    [problem] = looks.look().problems
+    assert (problem.severity, problem.text) == (severity, f"erupter-0 is {state}.")
+    assert problem.advice.startswith(advice)
+
+
+def test_a_search_thread_that_is_dead_is_a_defect_of_the_program() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    looks.look()
+    [problem] = looks.later(STILL_AFTER_S).problems
+    assert problem.advice == "Restart stratum-miner, and report this as a bug: a search thread should never stop."
+
+
+def test_heat_is_told_of_devices_that_are_on() -> None:
+    for state in ("off", "dead", "absent", "sick"):
+        looks = Looks()
+        looks.devices(stick(0, state, hot="chip at 71 C"))
+        expected = ["device_sick", "device_hot"] if state == "sick" else [f"device_{state}"]
+        assert kinds(looks.look()) == expected
+        if state == "sick":
+            assert looks.look().problems[1].severity == "warning"
+
+
 # ---- pools ----------------------------------------------------------------------------------------------------
 
 
@@ -393,3 +485,179 @@ def test_other_problems_keep_the_time_at_which_they_came() -> None:
     looks.look()
     looks.now += 3
     assert looks.look(others=[full]).problems[0].since_s == 0
+
+
+def test_pools_beyond_the_third_are_counted_where_none_gives_work() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    down = [
+        replace(DOWN, key=PoolKey(name), name=name, enabled=name != "B", reason=f"reason {name}") for name in "ABCDE"
+    ]
+    looks.set(job=None, pools=tuple(down))
+    assert looks.look().detail == "pool A: reason A; pool C: reason C; pool D: reason D; 1 more"
+    looks.set(pools=tuple(down[:4]))
+    assert looks.look().detail == "pool A: reason A; pool C: reason C; pool D: reason D"
+
+
+def test_a_pool_that_is_tried_says_why_it_was_lost_or_what_it_does() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    lost = replace(DOWN, reason="")
+    looks.set(job=None, pools=pools_of(lost))
+    looks.look()
+    assert looks.look().detail == "pool A: down"
+    trying = replace(lost, condition=Condition.TRYING, client=replace(POOL.client, detail="next attempt in 5 s"))
+    looks.set(pools=pools_of(replace(trying, condition=Condition.UNTRIED)))
+    looks.look()
+    assert looks.look().detail == "pool A: next attempt in 5 s"
+    looks.set(pools=pools_of(DOWN))
+    looks.look()
+    looks.set(pools=pools_of(trying))
+    assert looks.look().detail == "pool A: Connection refused", "the newest reason is kept"
+    looks.set(pools=())
+    looks.look()
+    looks.set(pools=pools_of(trying))
+    assert looks.look().detail == "pool A: next attempt in 5 s", "of a pool that was removed, nothing is kept"
+
+
+@pytest.mark.parametrize(("answers", "refused_of_them"), [(9, 9), (10, 5), (20, 10)])
+def test_a_pool_is_judged_by_ten_to_twenty_answers_of_which_most_are_refusals(
+    answers: int, refused_of_them: int
+) -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    for _ in range(answers - refused_of_them):
+        looks.health.pools.answered(POOL.key, "")
+    for _ in range(refused_of_them):
+        looks.health.pools.answered(POOL.key, "stale")
+    assert looks.look().problems == ()
+    looks.health.pools.answered(POOL.key, "low")
+    [problem] = looks.look().problems
+    judged = min(answers + 1, 20)
+    assert problem.text.startswith(f"Pool A did not accept {refused_of_them + 1} of the last {judged} shares, ")
+    assert problem.advice.startswith("Check the worker name")
+    looks.set(pools=(replace(POOL, active=False),))
+    assert [problem.severity for problem in looks.look().problems] == ["warning"]
+    looks.set(pools=(replace(POOL, condition=Condition.TRYING),))
+    assert looks.look().problems == ()
+
+
+@pytest.mark.parametrize(
+    ("condition", "advice"),
+    [
+        (Condition.DOWN, "stratum-miner tries again by itself. Check the URL"),
+        (Condition.SILENT, "stratum-miner waits for a new job"),
+        (Condition.PENALIZED, "stratum-miner tries it again by itself. Check the worker name"),
+    ],
+)
+def test_a_lost_pool_is_critical_only_if_work_is_missing(condition: Condition, advice: str) -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    lost = replace(DOWN, condition=condition)
+    looks.set(pools=pools_of(POOL, lost))
+    [problem] = looks.look().problems
+    assert (problem.severity, problem.pool_id) == ("warning", 1)
+    assert problem.advice.startswith(advice)
+    looks.set(job=None)
+    assert [problem.severity for problem in looks.look().problems] == ["critical"]
+    looks.set(pools=pools_of(POOL, replace(lost, bound=("other",), active=True)))
+    assert [problem.severity for problem in looks.look().problems] == ["warning"]
+
+
+def test_a_penalized_pool_that_refuses_a_worker_name_says_which() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    penalized = replace(DOWN, condition=Condition.PENALIZED, reason="it rejected 20 shares in a row")
+    down = replace(penalized, condition=Condition.DOWN, client=replace(POOL.client, workers=(refused("w"),)))
+    looks.set(pools=pools_of(POOL, down))
+    assert kinds(looks.look()) == ["pool_down"], "only a penalty is explained by a refusal"
+    good = replace(refused("good"), refusal="")
+    client = replace(POOL.client, workers=(good, refused("w.2")))
+    looks.set(pools=pools_of(POOL, replace(penalized, client=client)))
+    [problem] = looks.look().problems
+    assert (problem.kind, problem.text) == ("pool_refuses", "Pool B refuses the worker name w.2: nobody.")
+    assert problem.advice.startswith("Check with the pool whether the worker name and the password")
+
+
+def test_a_thread_is_dead_after_ten_seconds_without_a_hash() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    looks.look()
+    assert looks.later(9.5).state == "mining"
+    assert looks.later(0.5).state == "no_device"
+    steps = Looks()
+    steps.devices(thread(0, 10))
+    steps.look()
+    for passed_s in (3600, 3600, 3600, 3600):  # at most two seconds of each step count
+        steps.now += passed_s
+        assert steps.look().state == "mining"
+    steps.now += 3600
+    assert steps.look().state == "no_device"
+    back = Looks()
+    back.devices(thread(0, 10))
+    back.look()
+    back.now -= 3600
+    assert back.look().state == "mining"
+    assert back.later(9.5).state == "mining"
+
+
+def test_the_worst_device_is_named_and_the_others_are_counted() -> None:
+    looks = Looks()
+    order = ("dead", "off", "absent", "sick", "idle", "starting")
+    for first, worst in enumerate(order):
+        looks.devices(*(stick(number, state) for number, state in enumerate(reversed(order[first:]))))
+        mines = "degraded" if "sick" in order[first:] else "no_device"
+        verdict = looks.look()
+        assert verdict.state == mines
+        more = len(order) - first - 1
+        others = "" if not more else f"; {more} more do not mine" if more > 1 else "; 1 more does not mine"
+        assert verdict.detail.endswith(f"; erupter-{more} is {worst}{others}")
+    assert "yet" in looks.look().detail
+
+
+def test_a_device_that_was_removed_and_has_a_backend_without_devices() -> None:
+    looks = Looks()
+    looks.set(backends=())
+    assert (looks.look().state, looks.look().detail) == ("no_device", "there is no device to mine with")
+    looks.devices(stick(0, "removed"))
+    assert looks.look().detail == "there is no device to mine with"
+    looks.set(
+        backends=tuple(BackendSnapshot("asic", "", (), problem=text, label=text[:1]) for text in ("one", "two", ""))
+    )
+    verdict = looks.look()
+    assert verdict.detail == "one; two"
+    assert [(problem.severity, problem.kind, problem.text) for problem in verdict.problems] == [
+        ("critical", "device_none", "One."), ("critical", "device_none", "Two."),
+    ]  # fmt: skip
+    assert verdict.problems[0].advice.startswith("`stratum-miner devices` lists the devices that are plugged in")
+
+
+def test_each_problem_has_its_own_age() -> None:
+    looks = Looks()
+    looks.devices(stick(0, "off"), stick(1, "mining"))
+    looks.look()
+    looks.now += 3
+    looks.devices(stick(0, "off"), stick(1, "off"))
+    assert [problem.since_s for problem in looks.look().problems] == [3, 0]
+    looks.now += 4
+    looks.devices(stick(0, "off", "another reason"), stick(1, "off"))
+    assert [problem.since_s for problem in looks.look().problems] == [7, 4], "a new reason is the same problem"
+    log, journal = (
+        ProblemView(severity="warning", kind=kind, text=kind, advice="") for kind in ("log_file", "journal")
+    )
+    looks.look(others=[log])
+    looks.now += 5
+    ages = {problem.kind: problem.since_s for problem in looks.look(others=[log, journal]).problems}
+    assert (ages["log_file"], ages["journal"]) == (5, 0)
+    looks.now += 1
+    assert looks.look(others=[replace(log, text="another text")]).problems[-1].since_s == 0
+
+
+def test_foreign_text_in_problems_is_made_safe_and_short() -> None:
+    looks = Looks()
+    looks.devices(stick(0, "off", "\x1b[2J" + "x" * 9999))
+    problem = ProblemView(severity="warning", kind="journal", text="\x1b" + "t" * 9999, advice="\x1b" + "a" * 9999)
+    verdict = looks.look(others=[problem])
+    for text in (verdict.detail, *(text for each in verdict.problems for text in (each.text, each.advice))):
+        assert text.isprintable()
+        assert len(text) <= SENTENCE_CHARACTERS + 1

@@ -1,6 +1,8 @@
 """Tests the history: a day of points in bounded memory, fine at the end and coarse before, with the right means."""
 
-from stratum_miner.monitoring.history import COARSE_KEPT, FINE_KEPT, History
+from itertools import pairwise
+
+from stratum_miner.monitoring.history import FINE_KEPT, History
 from stratum_miner.monitoring.view import Point
 
 
@@ -13,15 +15,15 @@ def point(at: float, hash_rate: float = 1.0) -> Point:
 
 def test_a_day_is_coarse_and_its_last_minutes_are_fine() -> None:
     history = History()
-    for second in range(0, 2 * 86400, 2):
+    for second in range(0, 86_400 + 3_600, 2):
         assert history.is_due(float(second))
         history.add(point(float(second)))
-    points = history.points()
-    ages = [points[-1].at - item.at for item in points]
-    assert ages == sorted(ages, reverse=True)
-    assert len(history.fine()) == FINE_KEPT
-    assert FINE_KEPT + COARSE_KEPT - 11 <= len(points) <= FINE_KEPT + COARSE_KEPT
-    assert 86000 < ages[0] <= 86400
+    points, fine = history.points(), history.fine()
+    assert [item.at for item in fine] == [89_998 - 2 * index for index in range(299, -1, -1)], "ten minutes"
+    assert points[-len(fine) :] == fine
+    coarse = points[: -len(fine)]
+    assert (coarse[0].at, coarse[-1].at) == (90_000 - 86_400, 89_340), "a day, up to the fine points"
+    assert {after.at - before.at for before, after in pairwise(coarse)} == {60.0}
 
 
 def test_a_coarse_point_is_the_mean_of_what_it_stands_for() -> None:

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import stratum_miner
@@ -30,7 +31,12 @@ class Logged:
     """Whether the call names all its fields."""
 
 
-def calls() -> Iterator[Logged]:
+@cache
+def calls() -> tuple[Logged, ...]:
+    return tuple(_calls())
+
+
+def _calls() -> Iterator[Logged]:
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if _is_logging(node):
@@ -63,14 +69,16 @@ def _names(argument: ast.expr) -> list[str]:
     return [node.value for node in ast.walk(argument) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
-ALL = list(calls())
 FIELD = re.compile(r"\{(\w+)\}")
-SAID = [
-    call
-    for call in ALL
-    if call.complete and call.name in SENTENCES and (call.where.partition(":")[0], call.name) not in OTHER_FIELDS
-]
-"""The calls that name all their fields and have a sentence."""
+
+
+def said() -> list[Logged]:
+    """Return the calls that name all their fields and have a sentence."""
+    return [
+        call
+        for call in calls()
+        if call.complete and call.name in SENTENCES and (call.where.partition(":")[0], call.name) not in OTHER_FIELDS
+    ]
 
 
 def needed(call: Logged) -> set[str]:
@@ -79,25 +87,25 @@ def needed(call: Logged) -> set[str]:
 
 
 def test_the_source_is_seen() -> None:
-    names = {call.name for call in ALL}
+    names = {call.name for call in calls()}
     assert {"http", "pool_enabled", "pool_disabled", "new_block", "kernel_chosen", "device_started"} <= names
     assert len(names) > 80
-    assert len(SAID) > 100
-    assert sum(bool(needed(call)) for call in SAID) > 90
+    assert len(said()) > 100
+    assert sum(bool(needed(call)) for call in said()) > 90
 
 
 def test_what_people_see_is_a_sentence() -> None:
     known = {*SENTENCES, *READS_WELL}
-    assert [f"{call.where}: {call.name}" for call in ALL if call.level != "debug" and call.name not in known] == []
+    assert [f"{call.where}: {call.name}" for call in calls() if call.level != "debug" and call.name not in known] == []
 
 
 def test_a_sentence_gets_the_fields_that_it_needs() -> None:
-    lacking = [(call.where, call.name, needed(call) - call.fields) for call in SAID]
+    lacking = [(call.where, call.name, needed(call) - call.fields) for call in said()]
     assert [item for item in lacking if item[2]] == []
 
 
 def test_a_sentence_says_every_field_that_it_knows_of() -> None:
-    for call in SAID:
+    for call in said():
         told = sentence(call.name, {field: f"<{field}>" for field in call.fields})
         for field in call.fields & set(FIELD.findall(SENTENCES[call.name])):
             assert f"<{field}>" in told, call.where
