@@ -14,13 +14,16 @@ from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.client.group.failover import Condition
+from stratum_miner.foreign_text import SENTENCE_CHARACTERS
 from stratum_miner.miner import JobStarted, Miner, MinerSnapshot, ShareCounts
 from stratum_miner.miner.snapshot import BackendSnapshot, JobSnapshot
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.monitor import Monitor
 from stratum_miner.monitoring.share_outcomes import BLOCKS_KEPT, SHARES_KEPT
+from stratum_miner.monitoring.view import ProblemView
 from stratum_miner.work.share import Share, verify
-from stratum_miner.work.share_result import ShareOutcome, ShareResult
+from stratum_miner.work.share_result import RejectReason, ShareOutcome, ShareResult
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NonceFound
 from tests.work.jobs import make_job
@@ -402,3 +405,249 @@ def test_a_search_thread_that_stops_is_a_warning_once_each_time() -> None:
     assert bench.monitor.has_mined
     told = [(entry["log_level"], entry["device"], entry["state"]) for entry in logged]
     assert told == [("warning", "t0", "dead"), ("info", "t0", "mining")] * 2
+
+
+# ---- limits and edges -----------------------------------------------------------------------------------------------
+
+
+async def test_a_sample_is_taken_twice_a_second(autojump_clock: trio.testing.MockClock) -> None:
+    samples: list[float] = []
+    bench = Bench()
+    look = bench.monitor._snapshot
+
+    def noted() -> MinerSnapshot:
+        samples.append(trio.current_time())
+        return look()
+
+    bench.monitor._snapshot = noted
+    with trio.move_on_after(2.25):
+        await bench.monitor.run()
+    assert samples == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+def test_a_share_of_a_device_that_no_sample_has_seen_has_an_id_at_once() -> None:
+    bench = Bench()
+    bench.devices(DeviceStatistics("t9", 0, 0), DeviceStatistics("t0", 0, 0))
+    [share] = shares(1)
+    bench.monitor.note(ShareResult(share, ShareOutcome.ACCEPTED, latency=0.002))
+    assert [device.name for device in bench.monitor.view().devices] == ["t9", "t0"]
+    assert [(shown.device_id, shown.pool_id) for shown in bench.monitor.view().shares] == [(1, 0)]
+
+
+def test_answers_of_a_pool_are_judged_but_lost_shares_are_none() -> None:
+    bench = Bench()
+    status = replace(bench.snapshot.pools[0], condition=Condition.UP, active=True, name="A")
+    bench.set(job=JobSnapshot.of(JOB, 0.0), pools=(status,))
+    [share] = shares(1)
+
+    def problem_after(count: int, outcome: ShareOutcome, **options: Any) -> list[str]:
+        for _ in range(count):
+            bench.monitor.note(ShareResult(share, outcome, **options))
+        return [problem.text for problem in bench.monitor.view().summary.problems]
+
+    assert problem_after(20, ShareOutcome.LOST, latency=0.1) == []
+    assert problem_after(20, ShareOutcome.REJECTED) == [], "without a latency, nobody answered"
+    assert problem_after(9, ShareOutcome.ACCEPTED, latency=0.1) == []
+    text = "Pool A did not accept 10 of the last 19 shares, the newest of them for this reason: {}."
+    assert problem_after(10, ShareOutcome.REJECTED, latency=0.1) == [text.format("none given")]
+    told = problem_after(1, ShareOutcome.STALE, latency=0.1, refusal=RejectReason.JOB_NOT_FOUND)
+    assert told == [text.format("job not found").replace("10 of the last 19", "11 of the last 20")]
+
+
+def test_the_journal_that_cannot_be_written_is_a_problem() -> None:
+    bench = Bench(problems=lambda: [ProblemView(severity="warning", kind="log_file", text="Full.", advice="")])
+    bench.set(journal_problem="cannot write j: no space")
+    journal, log_file = bench.monitor.view().summary.problems
+    assert (journal.kind, journal.severity, journal.text) == ("journal", "warning", "Cannot write j: no space.")
+    assert journal.advice.startswith("Free space on its disk.")
+    assert log_file.text == "Full."
+    bench.set(journal_problem="")
+    assert [problem.kind for problem in bench.monitor.view().summary.problems] == ["log_file"]
+
+
+def test_a_view_has_the_newest_200_shares_100_blocks_and_100_events_of_1000_blocks() -> None:
+    bench = Bench()
+    [block] = shares(1, lambda share: share.is_block)
+    for number in range(1, 1003):
+        job = replace(block.job, previous_hash=number.to_bytes(32, "big"))
+        bench.monitor.note(ShareResult(replace(block, job=job), ShareOutcome.ACCEPTED, latency=0.1))
+        bench.monitor.events.take("paused", "info", {}, 0.0)
+        bench.now += 1
+    view = bench.monitor.view()
+    assert [share.at - 1_700_000_000 for share in view.shares] == list(range(902, 1102))
+    assert [shown.at - 1_700_000_000 for shown in view.blocks] == list(range(1002, 1102))
+    assert [event.number for event in view.events] == list(range(903, 1003))
+    assert [shown.at - 1_700_000_000 for shown in bench.monitor.blocks()] == list(range(102, 1102))
+    assert len(bench.monitor.report()["blocks"]) == 1000
+    assert [event.number for event in bench.monitor.events.newest()] == list(range(503, 1003))
+
+
+def test_a_block_is_forgotten_after_a_thousand_others() -> None:
+    bench = Bench()
+    [block] = shares(1, lambda share: share.is_block)
+
+    def solved(number: int) -> int:
+        job = replace(block.job, previous_hash=number.to_bytes(32, "big"))
+        bench.monitor.note(ShareResult(replace(block, job=job), ShareOutcome.ACCEPTED, latency=0.1))
+        bench.monitor.note(JobStarted(job, 300, True))
+        return bench.monitor.view().summary.blocks_seen
+
+    assert [solved(number) for number in range(1000)][-1] == 1000
+    before = bench.monitor.blocks()[-1]
+    assert solved(0) == 1000, "it is known"
+    assert bench.monitor.blocks()[-1] == before
+    assert solved(1000) == 1001
+    assert solved(0) == 1002, "it is forgotten"
+
+
+def test_the_first_point_of_the_history_counts_from_the_start() -> None:
+    bench = Bench()
+    bench.devices(DeviceStatistics("t0", 1000, 0))
+    bench.later(2.0)
+    bench.later(1.99)
+    bench.later(0.01)
+    assert [(point.at - 1_700_000_100, point.hash_rate) for point in bench.monitor.view().history] == [
+        (2, 500.0), (4, 0.0)
+    ]  # fmt: skip
+    assert bench.monitor.history() == bench.monitor.view().history
+
+
+def test_rates_of_the_summary_are_none_or_zero_only_while_there_is_no_time_or_rate() -> None:
+    bench = Bench()
+    bench.set(elapsed=0.0, hash_rate_1m=0.0, hash_rate_5m=0.0, accepted_difficulty=3.0, shares=ShareCounts(3),
+              client=replace(bench.snapshot.client, difficulty=2.0))  # fmt: skip
+    summary = bench.monitor.view().summary
+    assert (summary.work_utility, summary.share_every_s, summary.implied_hash_rate) == (0.0, None, None)
+    bench.set(elapsed=0.5, hash_rate_1m=0.5, hash_rate_5m=0.5)
+    summary = bench.monitor.view().summary
+    assert (summary.work_utility, summary.share_every_s) == (360.0, 2 * 2**32 / 0.5)
+    assert summary.implied_hash_rate is not None
+    assert summary.implied_hash_rate.value == 3 * 2**32 / 0.5
+    bench = Bench(power_w=lambda: 3.0)
+    bench.set(hash_rate_5m=0.0)
+    assert bench.monitor.view().summary.joules_per_terahash is None
+    bench.set(hash_rate_5m=0.5)
+    assert bench.monitor.view().summary.joules_per_terahash == 6e12
+
+
+def test_an_estimate_of_1000_shares_lasts_for_ten_seconds_and_one_of_fewer_is_new() -> None:
+    for found, kept in ((999, False), (1000, True)):
+        bench = Bench()
+        bench.set(shares_found=found, expected=1000.0)
+        assert bench.monitor.view().summary.luck.expected == 1000.0
+        bench.set(expected=1001.0)
+        bench.now += 9.99
+        assert bench.monitor.view().summary.luck.expected == (1000.0 if kept else 1001.0)
+        bench.now += 0.01
+        assert bench.monitor.view().summary.luck.expected == 1001.0
+
+
+def test_a_device_has_found_its_first_nonce_once() -> None:
+    bench = Bench()
+    bench.devices(DeviceStatistics("t0", 0, 1), DeviceStatistics("t1", 0, 0))
+    bench.later(3)
+    bench.devices(DeviceStatistics("t0", 0, 1), DeviceStatistics("t1", 0, 0))
+    bench.later(4)
+    assert [device.last_nonce_age_s for device in bench.monitor.view().devices] == [4, None]
+
+
+def test_a_rate_reaches_back_at_most_ten_seconds_beyond_its_window() -> None:
+    """A longer window has a sample every ten seconds. At most ten seconds too much are in its mean."""
+    for first in range(0, 40, 5):
+        bench = Bench()
+        bench.devices(DeviceStatistics("t0", 0, 0))
+        bench.later(0)
+        for second in range(0, 400 + first, 5):
+            bench.devices(DeviceStatistics("t0", 1000 * min(second, 50 + first), 0))
+            bench.later(5)
+        bench.now += 0
+        stopped_s = 400 + first - (50 + first)
+        [device] = bench.monitor.view().devices
+        assert device.hash_rate_5m == 0.0, stopped_s
+
+
+def test_a_computer_and_a_board_use_power_but_what_is_off_does_not() -> None:
+    bench = Bench()
+    board = Hardware(product="Bitaxe Gamma", power=15.0)
+    for state, partial in (("mining", True), ("starting", True), ("sick", True), ("idle", False), ("dead", False),
+                           ("off", False), ("absent", False), ("removed", False)):  # fmt: skip
+        other = Hardware(product="Erupter", state=state)
+        bench.devices(DeviceStatistics("a", 1, 0, hardware=board), DeviceStatistics("b", 1, 0, hardware=other))
+        summary = bench.monitor.view().summary
+        assert (summary.power_w, summary.power_is_partial) == (15.0, partial), state
+    both = replace(board, power=2.5)
+    bench.devices(DeviceStatistics("a", 1, 0, hardware=board), DeviceStatistics("b", 1, 0, hardware=both))
+    assert bench.monitor.view().summary.power_w == 17.5
+
+
+def test_the_hottest_chip_is_in_the_history() -> None:
+    bench = Bench()
+    hot = [Hardware(product="x", chip_temperature=celsius) for celsius in (41.0, 71.0, None, 51.0)]
+    bench.devices(*(DeviceStatistics(f"d{index}", 0, 0, hardware=each) for index, each in enumerate(hot)))
+    bench.later(2)
+    assert [point.temperature_c for point in bench.monitor.history()] == [71.0]
+    bench.devices(DeviceStatistics("t0", 0, 0))
+    bench.later(2)
+    assert bench.monitor.history()[-1].temperature_c is None
+
+
+def test_a_device_without_a_known_product_says_so() -> None:
+    bench = Bench()
+    bench.devices(DeviceStatistics("port", 0, 0, hardware=Hardware(product="", state="starting")))
+    [device] = bench.monitor.view().devices
+    assert (device.detail, device.product, device.chip) == ("not known yet", None, "")
+    assert (device.came_at, device.frozen_s, device.hash_rate) == (0.0, 0.0, 0.0), "no sample has seen it yet"
+    bench.set(backends=(BackendSnapshot("gpu", "two cards", (DeviceStatistics("g0", 0, 0),), label="gpu"),))
+    assert [device.detail for device in bench.monitor.view().devices] == ["two cards"]
+
+
+async def test_after_the_end_the_last_power_is_used_for_a_minute_and_not_if_another_is_known() -> None:
+    bench = Bench()
+    mining = DeviceStatistics("bitaxe-1", 10**12, 3, hardware=Hardware(product="Bitaxe Gamma", power=15.0))
+    off = DeviceStatistics("bitaxe-1", 10**12, 3, hardware=Hardware(product="Bitaxe Gamma", state="off"))
+    bench.devices(off)
+    with trio.move_on_after(0) as ended:
+        ended.cancel()
+        await bench.monitor.run()
+    assert bench.monitor.view().summary.power_w is None, "it was never measured"
+    bench.devices(mining)
+    bench.later(1)
+    bench.now += 60
+    bench.devices(off)
+    assert bench.monitor.view().summary.power_w == 15.0
+    bench.now += 0.5
+    assert bench.monitor.view().summary.power_w is None
+    hot = replace(mining.hardware or Hardware(product=""), power=16.0)
+    bench.devices(replace(mining, hardware=hot))
+    assert bench.monitor.view().summary.power_w == 16.0
+    bench.monitor._power_w = lambda: 99.0
+    assert bench.monitor.view().summary.power_w == 99.0
+
+
+def test_whether_it_has_mined_is_known_without_a_sample() -> None:
+    bench = Bench()
+    assert not bench.monitor.has_mined
+    bench.devices(DeviceStatistics("t0", 1, 0))
+    assert bench.monitor.has_mined
+    boards = Bench()
+    boards.set(job=JobSnapshot.of(JOB, 0.0))
+    boards.devices(DeviceStatistics("b", 0, 0, hardware=Hardware(product="x", state="mining")))
+    assert not boards.monitor.has_mined
+    boards.later(1)
+    boards.devices()
+    boards.later(1)
+    assert boards.monitor.has_mined, "it mined although no nonce was reported"
+
+
+def test_names_of_jobs_and_pools_are_hidden_and_safe() -> None:
+    bench = Bench(hide=lambda text: text.replace("j1", "***\x1b"))
+    bench.set(job=JobSnapshot.of(JOB, 0.0))
+    [share] = shares(1)
+    bench.monitor.note(ShareResult(share, ShareOutcome.REJECTED, "\x1b" + "x" * 9999, latency=0.1))
+    view = bench.monitor.view()
+    assert view.summary.job is not None
+    [shown] = view.shares
+    assert shown.job_id == view.summary.job.job_id
+    assert "j1" not in shown.job_id
+    assert (shown.job_id + shown.reason).isprintable()
+    assert len(shown.reason) == SENTENCE_CHARACTERS + 1
