@@ -19,7 +19,7 @@ them. To keep more would not help: a whole view is only as large as 10 to 30 ste
 DIGITS = 4
 """Number of significant digits to which fractional numbers are rounded. Displays show no more digits, and without the
 rounding nearly every number would differ from that in the previous view."""
-LONGEST_WHOLE = 1e15
+LONGEST_WHOLE = 1e16
 """A float that has an integral value below this limit is written without a decimal point. Larger values are shorter in
 JSON in the form with an exponent."""
 

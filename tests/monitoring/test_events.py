@@ -110,3 +110,16 @@ def test_every_sentence_can_be_said() -> None:
 )
 def test_what_devices_do_is_told_in_words(name: str, fields: dict[str, object], words: str) -> None:
     assert sentence(name, fields) == words
+
+
+def test_five_hundred_events_are_kept_from_number_one_on() -> None:
+    log = EventLog()
+    assert log.take("paused", "info", {"reason": "", "by": None, "count": 0}, 7.5).number == 1
+    [first] = log.newest()
+    assert (first.fields, first.at, first.level, first.name) == ({"count": 0}, 7.5, "info", "paused")
+    for _ in range(500):
+        log.take("paused", "info", {}, 0.0)
+    assert [event.number for event in log.newest()] == list(range(2, 502))
+    assert [event.number for event in log.newest(3, after=499)] == [500, 501]
+    assert [event.number for event in log.newest(1, after=499)] == [501]
+    assert log.newest(after=501) == ()
