@@ -71,7 +71,6 @@ def answer(name: str, request: CommandRequest, *, joined: bool) -> CommandReply:
 
 class _CommandError(Exception):
     def __init__(self, code: int, text: str, severity: str = "E") -> None:
-        super().__init__(text)
         self.status = Status(severity, code, text)
 
 

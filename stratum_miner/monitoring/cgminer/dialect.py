@@ -27,9 +27,9 @@ class Fixed(float):
 
     places: int
 
-    def __new__(cls, value: float, places: int) -> "Fixed":
-        """Return ``value`` rounded to ``places`` digits after the decimal point; 0 if it is infinite or NaN."""
-        number = super().__new__(cls, round(_finite(value), places))
+    def __new__(cls, value: float | None, places: int) -> "Fixed":
+        """Return ``value`` rounded to ``places`` digits after the decimal point; 0 if it is None, infinite or NaN."""
+        number = super().__new__(cls, round(_finite(value or 0), places))
         number.places = places
         return number
 
@@ -53,7 +53,6 @@ class BadRequest(Exception):  # noqa: N818  answered, not raised to a user
     """The bytes are not a valid request. ``status`` is the status of the reply to the client."""
 
     def __init__(self, status: "Status", *, is_json: bool) -> None:
-        super().__init__(status.text)
         self.status = status
         self.is_json = is_json
 

@@ -25,7 +25,7 @@ STATUS = {"dead": "Dead", "sick": "Sick", "starting": "Initialising", "absent": 
 """cgminer's word for some states of a device. For every other state, even that of a device that is off, cgminer's word
 is Alive."""
 
-_Number = Callable[[float], Fixed]
+_Number = Callable[[float | None], Fixed]
 _rate: _Number = partial(Fixed, places=2)
 _total: _Number = partial(Fixed, places=4)
 _difficulty: _Number = partial(Fixed, places=8)
@@ -87,15 +87,15 @@ def devices(view: View) -> list[Fields]:
 
 def device(view: View, item: DeviceView) -> Fields:
     """Return the row of one device in ``devs``."""
-    elapsed = view.at - item.came_at - item.frozen_s if item.came_at else 0.0
+    elapsed = view.at - item.came_at - item.frozen_s if item.came_at else 0
     return {
         "ASC": item.id,
         "Name": item.backend,
         "ID": item.id,
         "Enabled": "N" if item.state in DISABLED else "Y",
         "Status": STATUS.get(item.state, "Alive"),
-        "Temperature": _rate(item.chip_temperature_c or 0.0),
-        "MHS av": _rate(item.hashes / elapsed / 1e6 if elapsed > 0 else 0.0),
+        "Temperature": _rate(item.chip_temperature_c),
+        "MHS av": _rate(item.hashes / elapsed / 1e6 if elapsed > 0 else None),
         "MHS 5s": _rate(item.hash_rate / 1e6),
         "MHS 1m": _rate(item.hash_rate_1m / 1e6),
         "MHS 5m": _rate(item.hash_rate_5m / 1e6),
@@ -138,7 +138,7 @@ def details(view: View) -> list[Fields]:
 def statistics(view: View) -> list[Fields]:
     """Return the rows of ``stats``: devices, then pools. All rows have ``Elapsed``, because tools look for it."""
     elapsed = round(view.summary.elapsed_s)
-    waits = {"Calls": 0, "Wait": _seconds(0.0), "Max": _seconds(0.0), "Min": _seconds(NEVER_S)}
+    waits = {"Calls": 0, "Wait": _seconds(None), "Max": _seconds(None), "Min": _seconds(NEVER_S)}
     device_rows = [
         {"ID": f"{item.backend}{item.id}", "Elapsed": elapsed, **waits, **_sensors(item)} for item in view.devices
     ]
@@ -194,10 +194,10 @@ def coin(view: View) -> Fields:
     totals = view.summary
     return {
         "Hash Method": "sha256",
-        "Current Block Time": _seconds(totals.block_at or 0.0),
+        "Current Block Time": _seconds(totals.block_at),
         "Current Block Hash": "" if totals.job is None else totals.job.previous_hash,
         "LP": True,
-        "Network Difficulty": _difficulty(totals.network_difficulty or 0.0),
+        "Network Difficulty": _difficulty(totals.network_difficulty),
     }
 
 
@@ -212,8 +212,8 @@ def lcd(view: View) -> Fields:
         "GHS av": _rate(totals.hash_rate / 1e9),
         "GHS 5m": _rate(totals.hash_rate_5m / 1e9),
         "GHS 5s": _rate(totals.hash_rate_5s / 1e9),
-        "Temperature": _rate(max(hot, default=0.0)),
-        "Last Share Difficulty": _difficulty(0.0 if last is None else last.last_share_difficulty),
+        "Temperature": _rate(max(hot, default=None)),
+        "Last Share Difficulty": _difficulty(None if last is None else last.last_share_difficulty),
         "Last Share Time": _date(None if last is None else last.last_share_at),
         "Best Share": int(totals.best_share),
         "Last Valid Work": _moment(view, min(ages, default=None)),
@@ -227,7 +227,6 @@ def lcd(view: View) -> Fields:
 
 
 def _pool(view: View, pool: PoolView) -> Fields:
-    worth = pool.difficulty or 0.0
     answered = _answered(pool.difficulties)
     connected = pool.active and pool.state == "up"
     return {
@@ -254,11 +253,11 @@ def _pool(view: View, pool: PoolView) -> Fields:
         "Difficulty Rejected": _difficulty(pool.difficulties["rejected"]),
         "Difficulty Stale": _difficulty(pool.difficulties["stale"]),
         "Last Share Difficulty": _difficulty(pool.last_share_difficulty),
-        "Work Difficulty": _difficulty(worth),
+        "Work Difficulty": _difficulty(pool.difficulty),
         "Has Stratum": True,
         "Stratum Active": connected,
         "Stratum URL": _host(pool.url) if connected else "",
-        "Stratum Difficulty": _difficulty(worth if connected else 0.0),
+        "Stratum Difficulty": _difficulty(pool.difficulty if connected else None),
         "Has Vmask": pool.version_mask != "00000000",
         "Has GBT": False,
         "Best Share": int(pool.best_share),
@@ -277,7 +276,7 @@ def _alive(pool: PoolView) -> str:
 
 
 def _connection(pool: PoolView) -> Fields:
-    worth, nothing = _difficulty(pool.difficulty or 0.0), _seconds(0.0)
+    nothing = _seconds(None)
     return {
         "Pool Calls": 0,
         "Pool Attempts": 0,
@@ -289,9 +288,9 @@ def _connection(pool: PoolView) -> Fields:
         "Work Can Roll": False,
         "Work Had Expire": False,
         "Work Roll Time": 0,
-        "Work Diff": worth,
-        "Min Diff": _difficulty(0.0),
-        "Max Diff": _difficulty(0.0),
+        "Work Diff": _difficulty(pool.difficulty),
+        "Min Diff": _difficulty(None),
+        "Max Diff": _difficulty(None),
         "Min Diff Count": 0,
         "Max Diff Count": 0,
         "Times Sent": 0,
@@ -319,12 +318,12 @@ def _answered(worth: Mapping[str, float]) -> float:
     return worth["accepted"] + worth["rejected"] + worth["stale"]
 
 
-def _per_minute(count: float, elapsed_s: float) -> float:
-    return count / elapsed_s * 60 if elapsed_s > 0 else 0.0
+def _per_minute(count: float, elapsed_s: float) -> float | None:
+    return count / elapsed_s * 60 if elapsed_s > 0 else None
 
 
 def _percent(part: float, whole: float) -> Fixed:
-    return Fixed(part / whole * 100 if whole else 0.0, 4)
+    return Fixed(part / whole * 100 if whole else None, 4)
 
 
 def _moment(view: View, age_s: float | None) -> int:

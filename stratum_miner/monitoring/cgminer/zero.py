@@ -37,8 +37,9 @@ class Zero:
     def since(self, view: View) -> View:
         """Return a copy of ``view`` in which the counts begin at the last reset."""
         if self._best_from is not None:
-            pools = (replace(pool, best_share=self._best(pool.id)) for pool in view.pools)
-            view = replace(view, summary=replace(view.summary, best_share=self._best(None)), pools=tuple(pools))
+            best_of, at = self._best_since, self._best_from
+            pools = (replace(pool, best_share=best_of(at, pool.id)) for pool in view.pools)
+            view = replace(view, summary=replace(view.summary, best_share=best_of(at, None)), pools=tuple(pools))
         if self._before is None:
             return view
         pools_before = {pool.id: pool for pool in self._before.pools}
@@ -52,9 +53,6 @@ class Zero:
                 for device in view.devices
             ),
         )
-
-    def _best(self, pool_id: int | None) -> float:
-        return 0.0 if self._best_from is None else self._best_since(self._best_from, pool_id)
 
 
 def _summary(now: Summary, before: Summary) -> Summary:
