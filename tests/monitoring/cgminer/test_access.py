@@ -45,6 +45,10 @@ def test_an_address_alone_may_read() -> None:
         ),
         ("X:127.0.0.1", None, "allow: expected one of the groups R, W, got 'X:127.0.0.1'"),
         ("127.0.0.1/99", None, "allow: expected GROUP:ADDRESS or GROUP:ADDRESS/BITS"),
+        (None, "[:quit", "groups: expected a letter other than R and W"),
+        (None, "@:quit", "groups: expected a letter other than R and W"),
+        (None, ":quit", "groups: expected a letter other than R and W"),
+        (None, "R:quit", "groups: expected a letter other than R and W"),
         (None, "W:quit", "groups: expected a letter other than R and W that no other group has"),
         (None, "P:quit,P:save", "groups: expected a letter other than R and W that no other group has"),
         (None, "PQ:quit", "groups: expected a letter other than R and W that no other group has"),
@@ -55,3 +59,14 @@ def test_mistakes_are_told(allow: str | None, groups: str | None, needle: str) -
     with pytest.raises(AccessError) as refused:
         access(allow, groups)
     assert needle in str(refused.value)
+
+
+def test_groups_have_any_letter_but_r_and_w_and_their_own_commands() -> None:
+    it = access("A:127.0.0.1,z:127.0.0.2,a::1,10.1", "A:quit, ,Z:SAVE:summary")
+    assert [it.group_of(f"127.0.0.{last}") for last in (1, 2, 3)] == ["A", "Z", None]
+    assert it.group_of("a::1") == "R", "an address that begins with a letter"
+    assert it.group_of("10.1.0.0") == "R"
+    assert it.group_of("10.1.0.1") is None
+    assert [it.may(group, "quit") for group in "AZRW"] == [True, False, False, True]
+    assert [it.may(group, "save") for group in "AZRW"] == [False, True, False, True]
+    assert [it.may(group, "summary") for group in "AZRW"] == [False, True, True, True]

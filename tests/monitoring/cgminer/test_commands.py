@@ -5,11 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from stratum_miner import __version__
 from stratum_miner.monitoring.cgminer import fields
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING, CommandRequest, answer
 from stratum_miner.monitoring.cgminer.dialect import CommandReply
+from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.control import ControlRefused, NewPool, PoolChange
 from stratum_miner.monitoring.view import SharesView, View
 from tests.monitoring.screen.test_layout import device, pool, view
@@ -177,6 +179,23 @@ def test_before_the_first_share_every_figure_is_zero() -> None:
             [("change_pool", 2, PoolChange(priority=0)), ("change_pool", 1, PoolChange(priority=1))],
         ),
         ("poolpriority", "1,1", 74, "E", []),
+        ("poolpriority", "", 25, "E", []),
+        ("poolpriority", "2", 73, "S", [("change_pool", 2, PoolChange(priority=0))]),
+        ("poolquota", "", 25, "E", []),
+        ("poolquota", "1,", 86, "E", []),
+        ("poolquota", ",5", 25, "E", []),
+        ("poolquota", "1,999999", 122, "S", [("change_pool", 1, PoolChange(quota=999_999))]),
+        ("poolquota", "1,1000000", 121, "E", []),
+        ("addpool", "h:1,me,", 55, "S", [("add_pool", NewPool(url="h:1", user="me", password="x"))]),
+        ("addpool", ",me,pw", 53, "E", []),
+        ("addpool", "h:1,,pw", 53, "E", []),
+        ("addpool", "h:1,me,pw,more", 53, "E", []),
+        ("asc", "000000", 106, "S", []),
+        ("asc", "0000000", 107, "E", []),
+        ("asc", "٠", 107, "E", []),
+        ("ascset", "0", 116, "E", []),
+        ("ascset", "0,", 116, "E", []),
+        ("ascidentify", "0", 114, "W", []),
         ("poolquota", "1,30", 122, "S", [("change_pool", 1, PoolChange(quota=30))]),
         ("poolquota", "1", 86, "E", []),
         ("poolquota", "1,-3", 121, "E", []),
@@ -288,3 +307,71 @@ def test_a_refusal_is_told() -> None:
 
 def test_devices_that_are_parts_of_this_computer_are_ascs_to_a_tool() -> None:
     assert [row["ASC"] for row in fields.devices(view(devices=3))] == [0, 1, 2]
+
+
+def test_what_is_on_or_off_already_is_said_and_not_done_again() -> None:
+    base = view(pools=3)
+    it = replace(base, pools=(*base.pools[:2], replace(base.pools[2], enabled=False)))
+    control = Control()
+    assert ask("disablepool", "2", it=it, control=control).status.code == 50
+    assert ask("enablepool", "1", it=it, control=control).status.code == 49
+    assert control.calls == []
+    assert ask("enablepool", "2", it=it, control=control).status.code == 47
+    assert ask("disablepool", "1", it=it, control=control).status.code == 48
+    assert control.calls == [
+        ("change_pool", 2, PoolChange(enabled=True)), ("change_pool", 1, PoolChange(enabled=False))
+    ]  # fmt: skip
+    last = replace(it, pools=(it.pools[0], it.pools[2]))
+    assert ask("disablepool", "0", it=last, control=control).status.code == 51
+    for state in ("off", "removed"):
+        there = replace(base, devices=(device(0, state=state),))
+        assert ask("ascdisable", "0", it=there, control=control).status.code == 109
+    assert len(control.calls) == 2
+
+
+def test_ids_are_told_as_a_range_or_one_by_one() -> None:
+    def told(*ids: int) -> str:
+        return ask("asc", "9", it=replace(view(), devices=tuple(map(device, ids)))).status.text
+
+    assert told(0) == "Invalid ASC id 9 - range is 0 - 0"
+    assert told(2, 1, 0) == "Invalid ASC id 9 - range is 0 - 2"
+    assert told(1, 2) == "Invalid ASC id 9 - expected one of 1, 2"
+    assert told(3, 0) == "Invalid ASC id 9 - expected one of 0, 3"
+    none = ask("asc", "0", it=view(devices=0)).status
+    assert (none.code, none.text) == (105, "No ASCs")
+    assert ask("asc", "x" * 30).status.text == f"Invalid ASC id {'x' * 20} - range is 0 - 1"
+    assert ask("switchpool", "x" * 30).status.text == f"Invalid pool id {'x' * 20} - range is 0 - 2"
+
+
+def test_an_order_of_pools_is_made_by_as_few_moves_as_it_names() -> None:
+    """Each move is to the place in the named order. Pools that are not named come behind it."""
+    control = Control()
+    it = replace(view(), pools=tuple(pool(number, priority=at) for at, number in enumerate((3, 0, 2))))
+    assert ask("poolpriority", "2,0", it=it, control=control).status.code == 73
+    assert control.calls == [("change_pool", 2, PoolChange(priority=0)), ("change_pool", 0, PoolChange(priority=1))]
+
+
+def test_a_refused_change_has_code_52_as_a_refused_pool_has() -> None:
+    control = Control()
+    control.refusing = "no"
+    for name, parameter in (("switchpool", "1"), ("addpool", "h:1,me,pw"), ("pause", ""), ("poolpriority", "1")):
+        assert ask(name, parameter, control=control).status.code == 52
+
+
+@pytest.mark.parametrize(("name", "said"), [("all", "All"), ("bestshare", "BestShare")])
+def test_zero_tells_the_log_what_was_there(name: str, said: str) -> None:
+    shown = view(best_share=7.5)
+    zero = Zero(lambda at, pool_id: 1.0)
+    request = CommandRequest(view=shown, control=Control(), parameter=f"{name},T", may=lambda command: True, zero=zero)
+    with capture_logs() as logs:
+        assert answer("zero", request, joined=False).status.text == f"Zeroed {said} stats with summary"
+    [entry] = logs
+    assert {field: entry[field] for field in ("event", "accepted", "rejected", "stale", "best_share")} == {
+        "event": "figures_zeroed", "accepted": 120, "rejected": 3, "stale": 2, "best_share": 7.5,
+    }  # fmt: skip
+    after = zero.since(shown).summary
+    assert (after.best_share, after.shares.accepted) == (1.0, 0 if name == "all" else 120)
+    with capture_logs() as logs:
+        quiet = replace(request, parameter=f"{name},false")
+        assert answer("zero", quiet, joined=False).status.text == f"Zeroed {said} stats without summary"
+    assert logs == []

@@ -149,15 +149,58 @@ def test_statistics_have_the_sensors_of_a_device_and_the_traffic_of_a_pool() -> 
         "Min": "99999999.000000", "temp": "61.125", "temp_vr": "52.5", "voltage": "1.23", "power": "14.5",
         "frequency": "400.0", "fan1": "3100",
     }  # fmt: skip
-    assert (connection["STATS"], connection["ID"], connection["Work Diff"]) == ("3", "POOL5", "2.25000000")
-    assert connection["Bytes Sent"] == connection["Net Bytes Sent"] == "4002"
-    assert connection["Bytes Recv"] == connection["Net Bytes Recv"] == "3001"
+    assert connection == {
+        "STATS": "3", "ID": "POOL5", "Elapsed": "1000", "Calls": "0", "Wait": "0.000000", "Max": "0.000000",
+        "Min": "99999999.000000", "Pool Calls": "0", "Pool Attempts": "0", "Pool Wait": "0.000000",
+        "Pool Max": "0.000000", "Pool Min": "99999999.000000", "Pool Av": "0.000000", "Work Had Roll Time": "False",
+        "Work Can Roll": "False", "Work Had Expire": "False", "Work Roll Time": "0", "Work Diff": "2.25000000",
+        "Min Diff": "0.00000000", "Max Diff": "0.00000000", "Min Diff Count": "0", "Max Diff Count": "0",
+        "Times Sent": "0", "Bytes Sent": "4002", "Times Recv": "0", "Bytes Recv": "3001", "Net Bytes Sent": "4002",
+        "Net Bytes Recv": "3001",
+    }  # fmt: skip
 
 
 def test_a_device_that_did_nothing_yet_has_zeros() -> None:
     row = fields.devices(IT)[1]
     assert (row["Enabled"], row["Last Share Pool"], row["Last Share Time"], row["Last Valid Work"]) == ("N", -1, 0, 0)
     assert (row["MHS av"], row["Utility"], row["Device Hardware%"]) == (0, 0, 0)
+
+
+def test_what_never_happened_is_none_or_zero() -> None:
+    thread = fields.notices(IT)[1]
+    assert {name: value for name, value in thread.items() if name.startswith("*") and value} == {}
+    assert (thread["Last Well"], thread["Last Not Well"], thread["Reason Not Well"]) == (0, 0, "None")
+    [idle] = fields.pools(replace(IT, pools=(replace(MINED_ON, active=False, difficulty=None),)))
+    assert (idle["Current Block Height"], idle["Current Block Version"], str(idle["Work Difficulty"])) == (
+        0, 0, "0.00000000"
+    )  # fmt: skip
+    for height, shown in ((None, 0), (0, 0), (1, 0), (2, 1)):
+        it = replace(IT, summary=replace(IT.summary, height=height, job=None), pools=(MINED_ON,))
+        assert (fields.pools(it)[0]["Current Block Height"], fields.pools(it)[0]["Current Block Version"]) == (shown, 0)
+    for state in ("down", "silent", "untried", "trying", "up"):
+        [row] = fields.pools(replace(IT, pools=(replace(MINED_ON, state=state),)))
+        assert (row["Status"], row["Stratum Active"]) == (
+            "Dead" if state in ("down", "silent") else "Alive", state == "up",
+        )  # fmt: skip
+    empty = replace(IT, pools=(), devices=())
+    assert (fields.lcd(empty)["Last Share Time"], fields.lcd(empty)["Last Valid Work"]) == (0, 0)
+    assert fields.configuration(replace(IT, pools=(SPARE,)))["Strategy"] == "Failover"
+
+
+def test_a_device_that_has_just_come_has_rates_at_once() -> None:
+    row = printed(fields.device(IT, replace(STICK, came_at=NOW - 7.5, frozen_s=7.0, hashes=10**6, accepted=1)))
+    assert (row["MHS av"], row["Utility"], row["Device Elapsed"]) == ("2.00", "120.00", "0")
+    row = printed(fields.device(IT, replace(STICK, came_at=NOW - 7.0, frozen_s=7.0)))
+    assert (row["MHS av"], row["Utility"]) == ("0.00", "0.00")
+    row = printed(fields.summary(replace(IT, summary=replace(IT.summary, elapsed_s=0.5))))
+    assert (row["Utility"], row["Work Utility"]) == ("25200.00", "72000.00")
+
+
+def test_a_small_display_shows_the_hottest_chip_and_the_newest_nonce() -> None:
+    cool = replace(STICK, chip_temperature_c=31.0, last_nonce_age_s=99.0)
+    for devices in ((STICK, cool), (cool, STICK)):
+        row = printed(fields.lcd(replace(IT, devices=devices)))
+        assert (row["Temperature"], row["Last Valid Work"]) == ("61.12", "1799999995")
 
 
 @pytest.mark.parametrize(
@@ -257,3 +300,78 @@ def test_what_comes_after_zero_counts_from_its_own_start() -> None:
     it = zero.since(later(IT))
     assert [row["Accepted"] for row in fields.pools(it)] == [109, 1]
     assert [row["Accepted"] for row in fields.devices(it)] == [131, 0]
+
+
+def grown(before: Any, **more: float) -> Any:
+    return replace(before, **{name: getattr(before, name) + value for name, value in more.items()})
+
+
+def worth(before: Any, accepted: float, rejected: float, stale: float) -> dict[str, float]:
+    more = {"accepted": accepted, "rejected": rejected, "stale": stale}
+    return {outcome: value + more.get(outcome, 0.0) for outcome, value in before.difficulties.items()}
+
+
+def test_after_zero_each_count_is_its_own_growth() -> None:
+    zero = Zero(lambda at, pool_id: 500.0 if pool_id is None else 500.0 + pool_id)
+    zero.everything(IT)
+    shares = grown(IT.summary.shares, found=600, accepted=101, rejected=102, stale=103, lost=104, open=5)
+    summary = replace(
+        grown(IT.summary, elapsed_s=1000.0, blocks_accepted=6, hardware_errors=7, work_units=8, blocks_seen=9),
+        hash_rate=20e9, shares=shares, difficulties=worth(IT.summary, 11.5, 12.5, 13.123456789),
+    )  # fmt: skip
+    mined_on = replace(
+        grown(MINED_ON, accepted=21, rejected=22, stale=23, lost=24, jobs=25, work_units=26),
+        difficulties=worth(MINED_ON, 31.5, 32.5, 33.5), last_share_at=NOW + 10, last_share_difficulty=2.75,
+    )  # fmt: skip
+    stick = replace(
+        grown(STICK, frozen_s=400.0, hashes=60 << 32, nonces_found=93, accepted=42, refused=43, hardware_errors=7),
+        difficulties=worth(STICK, 51.5, 52.5, 53.5), last_share_at=NOW + 20, last_share_pool_id=5,
+        last_share_difficulty=2.125,
+    )  # fmt: skip
+    it = zero.since(replace(IT, at=NOW + 1000, summary=summary, pools=(SPARE, mined_on), devices=(stick, THREAD)))
+    assert it.summary.shares == SharesView(found=600, accepted=101, rejected=102, stale=103, lost=104, open=5)
+    assert printed(fields.summary(it)) == SUMMARY | {
+        "MHS av": "29000.00", "Found Blocks": "6", "Getworks": "25", "Accepted": "101", "Rejected": "102",
+        "Hardware Errors": "7", "Utility": "6.06", "Stale": "103", "Local Work": "8", "Remote Failures": "104",
+        "Network Blocks": "56", "Total MH": "29000000.0000", "Work Utility": "3.60",
+        "Difficulty Accepted": "11.50000000", "Difficulty Rejected": "12.50000000",
+        "Difficulty Stale": "13.12345679", "Best Share": "500", "Device Hardware%": "7.0000",
+        "Device Rejected%": "42.7058", "Pool Rejected%": "33.6714", "Pool Stale%": "35.3508", "GHS av": "29.000000",
+    }  # fmt: skip
+    assert printed(fields.pools(it)[0]) == POOLS[0] | {
+        "Getworks": "0", "Accepted": "0", "Rejected": "0", "Works": "0", "Stale": "0", "Remote Failures": "0",
+        "Last Share Time": "0", "Diff1 Shares": "0", "Difficulty Accepted": "0.00000000",
+        "Difficulty Rejected": "0.00000000", "Difficulty Stale": "0.00000000", "Last Share Difficulty": "0.00000000",
+        "Best Share": "502", "Pool Rejected%": "0.0000", "Pool Stale%": "0.0000",
+    }  # fmt: skip
+    assert printed(fields.pools(it)[1]) == POOLS[1] | {
+        "Getworks": "25", "Accepted": "21", "Rejected": "22", "Works": "26", "Stale": "23", "Remote Failures": "24",
+        "Last Share Time": "1800000010", "Diff1 Shares": "97", "Difficulty Accepted": "31.50000000",
+        "Difficulty Rejected": "32.50000000", "Difficulty Stale": "33.50000000",
+        "Last Share Difficulty": "2.75000000", "Best Share": "505", "Pool Rejected%": "33.3333",
+        "Pool Stale%": "34.3590",
+    }  # fmt: skip
+    # it ran for 600 of the 1000 s: 60 x 2^32 hashes in 600 s
+    assert printed(fields.devices(it)[0]) == DEVICE | {
+        "MHS av": "429.50", "Accepted": "42", "Rejected": "43", "Hardware Errors": "7", "Utility": "4.20",
+        "Last Share Pool": "5", "Last Share Time": "1800000020", "Total MH": "257698.0378", "Diff1 Work": "60",
+        "Difficulty Accepted": "51.50000000", "Difficulty Rejected": "106.00000000",
+        "Last Share Difficulty": "2.12500000", "Last Valid Work": "1800000995", "Device Hardware%": "7.0000",
+        "Device Rejected%": "176.6667", "Device Elapsed": "600",
+    }  # fmt: skip
+    again = zero.since(replace(IT, at=NOW + 1000, devices=(replace(STICK, nonces_found=393),)))
+    assert printed(fields.devices(again)[0])["Last Share Difficulty"] == "0.00000000"
+    assert (fields.devices(again)[0]["Last Share Pool"], fields.devices(again)[0]["Last Share Time"]) == (-1, 0)
+
+
+def test_after_zero_an_average_needs_time() -> None:
+    zero = Zero()
+    zero.everything(IT)
+    assert zero.since(IT).summary.hash_rate == 0.0
+    soon = replace(IT, summary=replace(IT.summary, elapsed_s=1000.5, hash_rate=11e9))
+    assert zero.since(soon).summary.hash_rate == pytest.approx(11e9)
+    assert zero.since(IT).summary.best_share == 0.0
+    assert zero.since(IT).pools[0].difficulties == {"accepted": 0.0, "rejected": 0.0, "stale": 0.0, "lost": 0.0}
+    known = replace(MINED_ON, difficulties={"accepted": 203.0, "new": 1.23456789012})
+    [pool] = zero.since(replace(IT, pools=(known,))).pools
+    assert pool.difficulties == {"accepted": 1.0, "new": 1.2345678901}

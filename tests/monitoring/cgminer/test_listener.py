@@ -165,3 +165,27 @@ async def test_a_defect_costs_one_connection_and_is_told(monkeypatch: pytest.Mon
             assert await ask(b"summary") == b""
         assert [(line["event"], line["error"]) for line in logs] == [("cgminer_failed", "ValueError('oops')")]
         assert b"SUMMARY" in await ask(b"summary")
+
+
+async def test_no_more_than_the_limit_is_read_however_it_comes(autojump_clock: trio.testing.MockClock) -> None:
+    client, server = trio.testing.memory_stream_pair()
+    for piece in (b'{"command":"' + b"x" * 4000, b"y" * 4000, b"z" * 4000):
+        await client.send_all(piece)
+        await trio.testing.wait_all_tasks_blocked()
+    heard = await listener.read_request(server)
+    assert len(heard) == MAX_REQUEST == 8192
+    for first, second, read in (
+        (b'{"a":{', b"}", b'{"a":{}'), (b'{"a":{}}', b"never read", b'{"a":{}}'), (b"summary", b"{", b"summary"),
+    ):  # fmt: skip
+        client, server = trio.testing.memory_stream_pair()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.send_all, first)
+            heard_later: list[bytes] = []
+
+            async def read_it(server: trio.abc.ReceiveStream = server, found: list[bytes] = heard_later) -> None:
+                found.append(await listener.read_request(server))
+
+            nursery.start_soon(read_it)
+            await trio.sleep(0.1)
+            await client.send_all(second)
+        assert heard_later == [read]
