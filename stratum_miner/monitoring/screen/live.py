@@ -114,12 +114,10 @@ async def show(console: Console, drawn: Callable[[ScreenState], list[Text]], pre
     ascii_only = is_ascii(console)
     with console.screen():
         async with reading(sys.stdin.fileno()) as keys:
-            due = trio.current_time()
             while True:
                 width, height = console.size
                 painter.paint(drawn(ScreenState(width, height, ascii_only)))
-                due = max(due + REFRESH_S, trio.current_time())
-                with trio.move_on_at(due):
+                with trio.move_on_after(REFRESH_S):
                     key = await keys.receive()
                     painter.forget()
                     if press(key):
@@ -136,9 +134,9 @@ class Painter:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._size = (0, 0)
+        self._size = console.size
         self._shown: list[tuple[object, ...]] = []
-        self._whole_at = 0
+        self._drawings = 0
 
     def forget(self) -> None:
         """Make the next ``paint`` write all lines."""
@@ -148,10 +146,10 @@ class Painter:
         """Fill the terminal with ``lines``, beginning at the top. There must be as many lines as the terminal has
         rows."""
         size = self._console.size
-        self._whole_at -= 1
-        if size != self._size or self._whole_at <= 0:
-            self._size, self._whole_at = size, WHOLE_EVERY
+        if size != self._size or self._drawings % WHOLE_EVERY == 0:
             self.forget()
+        self._size = size
+        self._drawings += 1
         keys = [(line.plain, line.style, tuple(line.spans)) for line in lines]
         parts: list[TerminalControl | Text] = []
         for row, (line, key) in enumerate(zip(lines, keys, strict=True)):

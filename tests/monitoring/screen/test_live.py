@@ -3,22 +3,28 @@
 import io
 import os
 import pty
+import select
 import signal
 import sys
 import termios
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import trio
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 from trio.testing import MockClock
 
 from stratum_miner.monitoring.control import ControlRefused
+from stratum_miner.monitoring.screen import live
+from stratum_miner.monitoring.screen.keys import _read as read_keys
 from stratum_miner.monitoring.screen.keys import reading
 from stratum_miner.monitoring.screen.layout import ScreenState
-from stratum_miner.monitoring.screen.live import FOOT, HELP, WHOLE_EVERY, Painter, Screen, usable
+from stratum_miner.monitoring.screen.live import FOOT, HELP, Painter, Screen, is_ascii, usable
 from tests.monitoring.screen.test_layout import view
 
 
@@ -47,6 +53,9 @@ class Bench:
     def press(self, key: str) -> str:
         assert not self.screen.press(key)  # no key ends it
         return self.screen._notice
+
+    def foot_or_notice(self) -> str:
+        return " ".join(line.plain for line in self.screen.drawn(ScreenState(80, 24)))
 
     def foot(self) -> str:
         lines = [line.plain for line in self.screen.drawn(ScreenState(80, 24))]
@@ -99,6 +108,135 @@ async def test_what_cannot_be_done_is_said(autojump_clock: MockClock) -> None:
     assert bench.press("n") == "there is only one pool"
     bench.view = replace(view(pools=2), pools=tuple(replace(pool, active=True) for pool in view(pools=2).pools))
     assert bench.press("n") == "no other pool is enabled"
+
+
+async def test_an_answer_to_a_key_is_shown_for_four_seconds(autojump_clock: MockClock) -> None:
+    bench = Bench()
+    bench.press("p")
+    await trio.sleep(3.99)
+    assert "mining is paused" in bench.foot_or_notice()
+    await trio.sleep(0.01)
+    assert "mining is paused" not in bench.foot_or_notice()
+    assert all(key in bench.foot() for key in FOOT)
+
+
+async def test_with_two_pools_the_other_is_next_and_any_number_can_be_asked_for(autojump_clock: MockClock) -> None:
+    bench = Bench()
+    bench.view = view(pools=2)
+    assert bench.press("n") == "mining switches to pool1.example:3333 as soon as it is up"
+    idle = tuple(replace(pool, active=False) for pool in bench.view.pools)
+    bench.view = replace(bench.view, pools=idle)
+    assert bench.press("n") == "mining switches to pool0.example:3333 as soon as it is up", "none is mined on"
+    bench.view = replace(bench.view, pools=(replace(idle[0], enabled=False), replace(idle[1], active=True)))
+    assert bench.press("n") == "no other pool is enabled"
+    assert bench.press("9") == "mining switches to  as soon as it is up"
+    assert bench.press("h") == ""
+    assert all(key in bench.foot() for key in HELP)
+
+
+async def test_the_screen_is_drawn_every_second_and_after_each_key(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    """However many keys are pressed, the next drawing comes a second later."""
+    drawings: list[tuple[float, ScreenState]] = []
+    pressed: list[tuple[float, str]] = []
+    send, receive = trio.open_memory_channel[str](99)
+
+    @asynccontextmanager
+    async def keys(descriptor: int) -> AsyncIterator[trio.MemoryReceiveChannel[str]]:
+        yield receive
+
+    def drawn(screen: ScreenState) -> list[Text]:
+        drawings.append((trio.current_time(), screen))
+        return [Text("one"), Text("two")]
+
+    def press(key: str) -> bool:
+        pressed.append((trio.current_time(), key))
+        return key == "x"
+
+    async def type_keys() -> None:
+        await trio.sleep(2.25)
+        for key in "abc":
+            await send.send(key)
+        await trio.sleep(2.5)
+        await send.send("x")
+
+    monkeypatch.setattr(live, "reading", keys)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: 0))
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=20, height=2, color_system=None)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(type_keys)
+        await live.show(console, drawn, press)
+    assert [at for at, _ in drawings] == [0.0, 1.0, 2.0, 2.25, 2.25, 2.25, 3.25, 4.25]
+    assert pressed == [(2.25, "a"), (2.25, "b"), (2.25, "c"), (4.75, "x")]
+    assert {screen for _, screen in drawings} == {ScreenState(20, 2, ascii_only=False)}
+    assert file.getvalue().count("one") == 1 + 3, "at first, and after each key that did not end it"
+
+
+async def test_the_screen_shows_what_it_draws_and_acts_on_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+
+    async def show(*parts: Any) -> None:
+        shown.extend(parts)
+
+    monkeypatch.setattr(live, "show", show)
+    bench = Bench()
+    await bench.screen.run()
+    assert shown == [bench.screen.console, bench.screen.drawn, bench.screen.press]
+
+
+def test_a_screen_needs_a_terminal_for_text_and_for_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "in_foreground", lambda descriptor: True)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: 0, isatty=lambda: True))
+    monkeypatch.setenv("TERM", "xterm")
+    assert usable(Console(force_terminal=True, file=io.StringIO()))
+    assert not usable(Console(force_terminal=False, file=io.StringIO()))
+    monkeypatch.setenv("TERM", "dumb")
+    assert not usable(Console(force_terminal=True, file=io.StringIO()))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(fileno=lambda: 0, isatty=lambda: False))
+    assert not usable(Console(force_terminal=True, file=io.StringIO()))
+
+
+def test_a_terminal_without_utf_8_gets_ascii() -> None:
+    for encoding, ascii_only in (("UTF-8", False), ("utf-16", False), ("ascii", True), ("iso8859-1", True)):
+        assert is_ascii(Console(file=io.TextIOWrapper(io.BytesIO(), encoding=encoding))) == ascii_only
+
+
+async def test_of_a_long_text_that_is_pasted_64_characters_are_keys() -> None:
+    master, slave = pty.openpty()
+    try:
+        with trio.fail_after(60):
+            async with reading(slave) as keys:
+                os.write(master, b"a" * 200 + b"z")
+                while True:
+                    await trio.lowlevel.checkpoint()
+                    if keys.statistics().current_buffer_used == 64 and not _waiting(slave):
+                        break
+                assert "".join([await keys.receive() for _ in range(64)]) == "a" * 64
+                await trio.testing.wait_all_tasks_blocked(0.01)
+                assert keys.statistics().current_buffer_used == 0
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def _waiting(descriptor: int) -> bool:
+    return bool(select.select([descriptor], [], [], 0)[0])
+
+
+async def test_a_terminal_that_is_gone_ends_the_reading() -> None:
+    reader, writer = os.pipe()
+    send, receive = trio.open_memory_channel[str](9)
+    os.write(writer, b"q")
+    os.close(writer)
+    try:
+        with trio.fail_after(60):
+            await read_keys(reader, send)
+        assert receive.receive_nowait() == "q"
+    finally:
+        os.close(reader)
 
 
 async def test_keys_of_a_real_terminal() -> None:
@@ -170,4 +308,18 @@ def test_only_lines_that_differ_are_written_again() -> None:
     assert painted("one", "TWO", "x" * 20) == ""
     painter.forget()
     assert painted("one", "TWO", "three").startswith("\x1b[1;1H\x1b[2Kone")
-    assert any(painted("one", "TWO", "three") for _ in range(WHOLE_EVERY))  # somebody else may have written there
+
+
+def test_every_tenth_drawing_and_one_of_another_size_is_whole() -> None:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=20, height=2, color_system=None)
+    painter, whole = Painter(console), []
+    for number in range(25):
+        file.truncate(file.seek(0))
+        if number == 14:
+            console.size = ConsoleDimensions(21, 2)
+        painter.paint([Text("one"), Text("two")])
+        if file.getvalue():
+            whole.append(number)
+            assert file.getvalue().count("\x1b[2K") == 2
+    assert whole == [0, 10, 14, 20]
