@@ -59,7 +59,7 @@ class Access:
     def knows(self, host: str) -> bool:
         """Return whether a Host header contains an IP address or one of the configured names."""
         found = _HOST.fullmatch(host.lower())
-        if found is None or int(found["port"] or 0) > 65535:
+        if found is None or (found["port"] and int(found["port"]) > 65535):
             return False
         if found["name"] in map(str.lower, self.names):
             return True
@@ -109,9 +109,6 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request, then pass it to the application or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         refusal = self._refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, send)

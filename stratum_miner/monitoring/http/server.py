@@ -259,9 +259,10 @@ def _checked(request: h11.Request) -> h11.Request:
 
 def _peer(stream: trio.abc.Stream) -> tuple[str, int] | None:
     """Return the IP address and port of the client; None if the stream is not a socket or the client disconnected."""
-    with suppress(OSError, AttributeError):
-        host, port = stream.socket.getpeername()[:2]  # type: ignore[attr-defined]  # trio wraps it without types
-        return host, port
+    if isinstance(stream, trio.SocketStream):
+        with suppress(OSError):
+            host, port = stream.socket.getpeername()[:2]
+            return host, port
     return None
 
 
