@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from stratum_miner.monitoring import axeos
 from stratum_miner.monitoring.control import OVER_AXEOS
@@ -118,6 +119,7 @@ def test_tools_tell_boards_apart_by_their_address() -> None:
     [
         ((pool(0),), 0, 0, 0),
         ((pool(0), pool(1)), 0, 1, 0),
+        ((pool(0), pool(1), pool(2)), 0, 1, 0),
         ((pool(0, active=False), pool(1, active=True)), 0, 1, 1),
         ((pool(4, active=False), pool(1), pool(2, active=True)), 4, 2, 1),
         ((pool(0, active=False), pool(1)), 0, 1, 0),
@@ -222,6 +224,13 @@ async def test_changes_need_the_token_and_are_answered_as_axeos_does() -> None:
             assert (done.status_code, done.json()) == (200, {"message": message})
             assert api.control.calls == [call]
             api.control.calls.clear()
+        with capture_logs() as logs:
+            await api.ask("POST", "/api/system/pause", authorization=f"Bearer {TOKEN}")
+        assert [(entry["event"], entry["request"]) for entry in logs] == [
+            ("changed_over_http", "POST /api/system/pause")
+        ]
+        long = await api.ask("GET", "/" + "n" * 200)
+        assert long.json()["error"].startswith(f"GET /{'n' * 95}…: expected GET of /, ")
         api.control.refusing = "device: expected a machine that is there"
         refused = await api.ask("POST", "/api/system/restart", authorization=f"Bearer {TOKEN}")
         assert (refused.status_code, refused.json()) == (409, {"error": api.control.refusing})

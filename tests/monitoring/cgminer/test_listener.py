@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 from stratum_miner.monitoring.cgminer import AccessList, listener, serve
 from stratum_miner.monitoring.cgminer.commands import COMMANDS, READING
 from stratum_miner.monitoring.cgminer.dialect import MAX_REQUEST
+from stratum_miner.monitoring.cgminer.zero import Zero
 from stratum_miner.monitoring.listening import listening_socket
 from tests.monitoring.screen.test_layout import view
 
@@ -189,3 +191,34 @@ async def test_no_more_than_the_limit_is_read_however_it_comes(autojump_clock: t
             await trio.sleep(0.1)
             await client.send_all(second)
         assert heard_later == [read]
+
+
+async def test_a_request_and_its_answer_have_five_seconds(autojump_clock: trio.testing.MockClock) -> None:
+    class Stuck(trio.abc.AsyncResource):
+        """A client that sends its request after some seconds and then takes no answer."""
+
+        def __init__(self, request_s: float) -> None:
+            self.socket = SimpleNamespace(getpeername=lambda: ("127.0.0.1", 1))
+            self.request_s = request_s
+            self.asked = False
+
+        async def receive_some(self, max_bytes: int) -> bytes:
+            await trio.sleep(self.request_s)
+            return b"version"
+
+        async def send_all(self, data: bytes) -> None:
+            self.asked = True
+            await trio.sleep_forever()
+
+        async def aclose(self) -> None: ...
+
+    access = AccessList.parse(None, None, reading=READING, all_commands=COMMANDS)
+    served = listener._Served(view, Control(), access, Zero())
+    room = trio.CapacityLimiter(1)
+    for request_s, asked in ((4.9, True), (5.1, False)):
+        client: Any = Stuck(request_s)
+        began = trio.current_time()
+        await listener._serve_one(served, room, client)
+        assert trio.current_time() - began == pytest.approx(5)
+        assert client.asked == asked
+    assert room.borrowed_tokens == 0

@@ -1,6 +1,7 @@
 """Tests the API on real sockets: its answers, changes and errors."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -10,7 +11,9 @@ import trio
 
 from stratum_miner import __version__
 from stratum_miner.monitoring.control import OVER_HTTP, NewPool, PoolChange
-from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX
+from stratum_miner.monitoring.events import EventLog
+from stratum_miner.monitoring.http import Source
+from stratum_miner.monitoring.http.endpoints import ENDPOINTS, PREFIX, ApiRequest
 from stratum_miner.monitoring.view import ProblemView
 
 from ..listening import Listener
@@ -37,6 +40,34 @@ async def test_lists_are_cut_to_the_newest(served: ApiFactory) -> None:
         assert found[1]["text"] == "Mining is paused: 4."
         found = (await api.get(f"{PREFIX}/events?after=1&limit=2")).json()
         assert [event["number"] for event in found] == [4, 5]
+
+
+def handled(path: str, monitor: Any, **query: int) -> Any:
+    """Return what the table of endpoints answers to a request that reads."""
+    [endpoint] = [item for item in ENDPOINTS if item.path == path and not item.changes]
+    source = Source(monitor=monitor, control=None)  # type: ignore[arg-type]  # nothing that reads needs it
+    return endpoint.handle(source, ApiRequest(query=query))
+
+
+def test_a_list_has_at_most_500_entries_and_the_newest() -> None:
+    events = EventLog(kept=600)
+    for _ in range(600):
+        events.take("paused", "info", {}, 0.0)
+    shares = tuple(replace(full_view().shares[0], latency_ms=float(number)) for number in range(600))
+    monitor: Any = SimpleNamespace(
+        events=events, view=lambda: replace(full_view(), shares=shares), blocks=lambda: (1, 2)
+    )
+    assert [share.latency_ms for share in handled("/shares", monitor)] == list(range(100, 600))
+    assert [share.latency_ms for share in handled("/shares", monitor, limit=2)] == [598, 599]
+    assert [handled("/blocks", monitor, limit=limit) for limit in (0, 1, 2, 3)] == [(), (2,), (1, 2), (1, 2)]
+    assert [event.number for event in handled("/events", monitor)] == list(range(101, 601))
+    assert [event.number for event in handled("/events", monitor, after=598)] == [599, 600]
+    short: Any = SimpleNamespace(events=EventLog(), history=lambda: tuple(replace(full_view().history[0], at=at)
+                                                                         for at in (0.5, 7.0, 7.5)))  # fmt: skip
+    short.events.take("paused", "info", {}, 0.0)
+    assert [event.number for event in handled("/events", short)] == [1]
+    assert [point.at for point in handled("/history", short)] == [0.5, 7.0, 7.5]
+    assert [point.at for point in handled("/history", short, after=7)] == [7.5]
 
 
 async def test_the_history_is_whole_or_from_a_time_on(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +127,13 @@ async def test_what_changes_needs_the_token_and_says_what_it_did(
     [
         ("GET", "/nothing", b"", 404, "path: there is nothing at '/api/v1/nothing'"),
         ("DELETE", "/summary", b"", 405, "method: expected a method that the header Allow lists, got DELETE"),
+        ("GET", "/events?limit=00000000000000001", b"", 400, "query: limit: expected an integer, got"),
+        ("GET", "/events?limit=" + "9" * 16, b"", 400, "expected an integer of at most 500, got 9999999999999999"),
+        ("GET", "/events?limit=x" + "9" * 100, b"", 400, f"got 'x{'9' * 79}'"),
+        ("GET", "/events?x" + "9" * 100 + "=1", b"", 400, f"expected after or limit, got 'x{'9' * 79}'"),
+        ("GET", "/" + "n" * 100, b"", 404, f"path: there is nothing at '/api/v1/{'n' * 72}'; /openapi.json lists all"),
+        ("N" * 30, "/summary", b"", 405, f"got {'N' * 20}"),
+        ("POST", "/pools", b'{"url":"a","url":"b","user":"w"}', 400, "body: expected each key once, got 'url' twice"),
         ("GET", "/events?limit=-1", b"", 400, "query: limit: expected an integer, got '-1'"),
         ("GET", "/events?limit=501", b"", 400, "query: limit: expected an integer of at most 500, got 501"),
         ("DELETE", "/pools/2147483649", b"", 400, "path: id: expected an integer of at most 2147483648, got"),

@@ -296,3 +296,92 @@ async def test_a_defect_outside_of_any_answer_costs_one_connection(
             await client.send_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
             assert await everything(client) == b""
     assert [(entry["event"], entry["error"]) for entry in logs] == [("http_failed", "ValueError('oops')")]
+
+
+# ---- exact limits ---------------------------------------------------------------------------------------------------
+
+
+async def test_an_answer_of_no_announced_length_has_an_end(autojump_clock: MockClock) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"some", "more_body": True})
+        await send({"type": "http.response.body"})
+
+    async with connected(app) as client:
+        await client.send_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        found = await everything(client)
+    assert found.endswith(b"\r\n\r\n4\r\nsome\r\n0\r\n\r\n")
+
+
+async def test_a_head_request_ends_an_answer_without_end(autojump_clock: MockClock) -> None:
+    pieces: list[int] = []
+    with capture_logs() as logs:
+        async with connected(endless(pieces)) as client:
+            await client.send_all(b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n" * 2)
+            found = await everything(client)
+    assert (found.count(b"HTTP/1.1 200 "), pieces, logs) == (1, [], [])
+
+
+async def test_a_client_has_twenty_seconds_for_sixteen_kilobytes(autojump_clock: MockClock) -> None:
+    taken: list[int] = []
+
+    class Slow(trio.abc.HalfCloseableStream):
+        """A stream that takes 19.9 s for each of three pieces, and too long for the fourth."""
+
+        def __init__(self) -> None:
+            self.request = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+
+        async def receive_some(self, max_bytes: int | None = None) -> bytes:
+            assert max_bytes == 16384
+            data, self.request = self.request, b""
+            return data
+
+        async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+            taken.append(len(data))
+            await trio.sleep(19.9 if len(taken) < 4 else 20.1)
+
+        async def wait_send_all_might_not_block(self) -> None: ...
+
+        async def send_eof(self) -> None: ...
+
+        async def aclose(self) -> None: ...
+
+    await answer(Slow(), endless([], 5 * 16384, pause_s=0.0))
+    assert taken == [16384] * 4
+    assert trio.current_time() == pytest.approx(3 * 19.9 + 20)
+
+
+async def test_a_line_that_is_too_long_is_told_apart_from_a_head_that_is(autojump_clock: MockClock) -> None:
+    for size, status in ((9000, b"414"), (8000, b"431")):
+        line = b"GET /" + b"l" * (size - 5) + b" HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 9000
+        async with connected() as client:
+            with trio.move_on_after(1):
+                for start in range(0, len(line), 1000):
+                    await client.send_all(line[start : start + 1000])
+            assert (await everything(client)).split()[1] == status
+
+
+async def test_the_log_shows_eighty_characters_of_a_request(autojump_clock: MockClock) -> None:
+    async def defective(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ValueError("oops")
+
+    with capture_logs() as logs:
+        async with connected(defective) as client:
+            await client.send_all(b"GET /" + b"p" * 200 + b" HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert b" 500 " in await everything(client)
+    assert [entry["request"] for entry in logs] == [f"GET /{'p' * 75}…"]
+
+
+async def test_a_body_that_nobody_reads_is_passed_over(autojump_clock: MockClock) -> None:
+    async def hasty(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    body = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
+    async with connected(hasty) as client:
+        await client.send_all(body * 3)
+        assert (await everything(client)).count(b" 200 ") == 3
+    async with connected(hasty) as client:
+        await client.send_all(body[:-1])
+        assert (await everything(client)).count(b" 200 ") == 1, "the rest of the body is not waited for"
+        assert trio.current_time() == pytest.approx(REQUEST_S)
