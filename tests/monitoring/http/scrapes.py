@@ -40,7 +40,7 @@ def pool_snapshot(**figures: Any) -> PoolSnapshot:
     answers = DurationMeter()
     for seconds in (0.00005, 0.0001, 0.002, 70.0):
         answers.add(seconds)
-    shares = DownstreamShareCounts(accepted=3, difficulty=3.0, best=5.0, rejected=Counter({ErrorReason.OTHER: 1}))
+    shares = DownstreamShareCounts(accepted=17, difficulty=3.25, best=5.5, rejected=Counter({ErrorReason.OTHER: 18}))
     session = session_snapshot(shares)
     waiting = replace(session, session=2, started=False, difficulty=9.0)
     quicker = replace(session, session=3, difficulty=4.0)
@@ -48,9 +48,9 @@ def pool_snapshot(**figures: Any) -> PoolSnapshot:
         started_at=1e9, addresses=("127.0.0.1:3333",), height=101, previous_hash="00", network_difficulty=1e3,
         job_id="1", jobs_published=7, node_error=None, template_age=2.5, hash_rate=2e9, shares=shares,
         connections_total=5,
-        connections_refused=1, connections_ended={DisconnectReason.IDLE: 2}, bytes_received=100, bytes_sent=200,
-        answers=answers.counts, sessions=(session, waiting, quicker), blocks_found=4, blocks_refused=1,
-        blocks_accepted=2, blocks=(),
+        connections_refused=11, connections_ended={DisconnectReason.IDLE: 12}, bytes_received=100, bytes_sent=200,
+        answers=answers.counts, sessions=(session, waiting, quicker), blocks_found=14, blocks_refused=15,
+        blocks_accepted=16, blocks=(),
     )  # fmt: skip
     return replace(snapshot, **figures)
 
@@ -61,17 +61,18 @@ def of_pool(**figures: Any) -> str:
 
 def proxy_snapshot() -> ProxySnapshot:
     shares = DownstreamShareCounts(
-        received=17, accepted=5, kept=4, rejected=Counter({ErrorReason.DUPLICATE: 1}),
-        refused=Counter({ErrorReason.LOW_DIFFICULTY: 2}), stale=2, lost=1, difficulty=9.0, best=12.0,
+        received=57, accepted=5, kept=4, rejected=Counter({ErrorReason.DUPLICATE: 6}),
+        refused=Counter({ErrorReason.LOW_DIFFICULTY: 7}), stale=8, lost=13, difficulty=9.5, best=12.5,
     )  # fmt: skip
     miner = session_snapshot(shares)
     url = PoolUrl.parse("pool.example:3333")
     group = PoolGroup([PoolSettings(url=url, worker_name=name) for name in ("alice", "bob")], lambda event: None)
     return ProxySnapshot(
         started_at=1e9, addresses=("127.0.0.1:3333",), has_work=True, prefix_size=1, extranonce2_size=3, room=256,
-        upstreams=1, difficulty=2.0, hash_rate=1e9, shares=shares, answered_late=1, connections_total=4,
-        connections_refused=0, connections_ended={DisconnectReason.CLOSED: 3}, bytes_received=100, bytes_sent=200,
-        answers=pool_snapshot().answers, miners=(miner,), left=(miner,), pools=group.control.pools(),
+        upstreams=21, difficulty=2.25, hash_rate=1e9, shares=shares, answered_late=22, connections_total=23,
+        connections_refused=24, connections_ended={DisconnectReason.CLOSED: 25}, bytes_received=100, bytes_sent=200,
+        answers=pool_snapshot().answers, miners=(miner, replace(miner, session=2, started=False)), left=(miner,),
+        pools=group.control.pools(),
     )  # fmt: skip
 
 

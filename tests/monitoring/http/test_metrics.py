@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from stratum_miner import __version__
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
 from stratum_miner.miner import ShareCounts
 
@@ -94,41 +95,59 @@ def values(text: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in lines}
 
 
+def assert_figures(text: str, prefix: str, expected: dict[str, float]) -> None:
+    """Assert that the metrics have these values, that samples beside them are zero, and that no metric is missing."""
+    told = {name.removeprefix(prefix): value for name, value in values(text).items()}
+    assert {name: told[name] for name in expected} == expected
+    known = {name.partition("{")[0] for name in expected}
+    others = {name: value for name, value in told.items() if name not in expected and not name.startswith("pool_")}
+    assert {name.partition("{")[0] for name in others} <= known, "a metric without a tested figure"
+    assert {name: value for name, value in others.items() if value and "_bucket" not in name} == {}
+
+
+ANSWERS = {
+    'answer_seconds_bucket{le="0.0001"}': 2, 'answer_seconds_bucket{le="60.0"}': 3,
+    'answer_seconds_bucket{le="+Inf"}': 4, "answer_seconds_count": 4, "answer_seconds_sum": 70.00215,
+}  # fmt: skip
+
+
 def test_a_pools_figures_are_those_of_its_snapshot() -> None:
-    told = values(of_pool())
-    expected = {
-        "node_up": 1, "template_age_seconds": 2.5, "block_height": 101, "network_difficulty": 1e3, "jobs_total": 7,
-        "miners": 2, "connections_open": 3, "connections_total": 5, "connections_refused_total": 1,
-        'connections_ended_total{ending="idle"}': 2, 'connections_ended_total{ending="slow_reader"}': 0,
-        "received_bytes_total": 100, "sent_bytes_total": 200, "hash_rate": 2e9,
-        'share_difficulty{bound="lowest"}': 1, 'share_difficulty{bound="highest"}': 4,
-        'shares_total{fate="accepted",reason=""}': 3, 'shares_total{fate="rejected",reason="other"}': 1,
-        'shares_total{fate="rejected",reason="duplicate share"}': 0, "accepted_difficulty_total": 3,
-        "best_share_difficulty": 5, "blocks_found_total": 4, "blocks_accepted_total": 2, "blocks_refused_total": 1,
-        'answer_seconds_bucket{le="0.0001"}': 2, 'answer_seconds_bucket{le="60.0"}': 3,
-        'answer_seconds_bucket{le="+Inf"}': 4, "answer_seconds_count": 4,
+    expected = ANSWERS | {
+        f'build_info{{version="{__version__}"}}': 1, "start_time_seconds": 1e9, "node_up": 1,
+        "template_age_seconds": 2.5, "block_height": 101, "network_difficulty": 1e3, "jobs_total": 7, "miners": 2,
+        "connections_open": 3, "connections_total": 5, "connections_refused_total": 11,
+        'connections_ended_total{ending="idle"}': 12, "received_bytes_total": 100, "sent_bytes_total": 200,
+        "hash_rate": 2e9, 'share_difficulty{bound="lowest"}': 1, 'share_difficulty{bound="highest"}': 4,
+        'shares_total{fate="accepted",reason=""}': 17, 'shares_total{fate="rejected",reason="other"}': 18,
+        "accepted_difficulty_total": 3.25, "best_share_difficulty": 5.5, "blocks_found_total": 14,
+        "blocks_accepted_total": 16, "blocks_refused_total": 15,
     }  # fmt: skip
-    assert {name: told["stratum_pool_" + name] for name in expected} == expected
-    assert values(of_pool(node_error="refused"))["stratum_pool_node_up"] == 0
-    assert "stratum_pool_template_age_seconds" not in values(of_pool(template_age=None))
+    assert_figures(of_pool(), "stratum_pool_", expected)
+    told = values(of_pool(node_error="refused", template_age=None, sessions=()))
+    assert told["stratum_pool_node_up"] == 0
+    assert "stratum_pool_template_age_seconds" not in told
+    assert not any("share_difficulty{" in name for name in told)
+    zero = {'connections_ended_total{ending="slow_reader"}', 'shares_total{fate="rejected",reason="duplicate share"}'}
+    assert {values(of_pool())["stratum_pool_" + name] for name in zero} == {0}
 
 
 def test_a_proxys_figures_are_those_of_its_snapshot() -> None:
-    told = values(of_proxy())
-    expected = {
-        "has_work": 1, "upstream_connections": 1, "upstream_room": 256, "miners": 1, "connections_total": 4,
-        'connections_ended_total{ending="closed"}': 3, "received_bytes_total": 100, "share_difficulty": 2,
+    expected = ANSWERS | {
+        f'build_info{{version="{__version__}"}}': 1, "start_time_seconds": 1e9, "has_work": 1,
+        "upstream_connections": 21, "upstream_room": 256, "miners": 1, "connections_open": 2, "connections_total": 23,
+        "connections_refused_total": 24, 'connections_ended_total{ending="closed"}': 25, "received_bytes_total": 100,
+        "sent_bytes_total": 200, "hash_rate": 1e9, "share_difficulty": 2.25,
         'shares_total{fate="accepted",reason=""}': 5, 'shares_total{fate="kept",reason=""}': 4,
-        'shares_total{fate="stale",reason=""}': 2, 'shares_total{fate="lost",reason=""}': 1,
-        'shares_total{fate="rejected",reason="duplicate share"}': 1,
-        'shares_total{fate="refused",reason="low difficulty share"}': 2, "shares_open": 2,
-        "shares_answered_late_total": 1, "good_difficulty_total": 9, "best_share_difficulty": 12,
-        'pool_up{pool="stratum+tcp://pool.example:3333"}': 0,
-        'pool_up{pool="stratum+tcp://pool.example:3333 as bob"}': 0,
+        'shares_total{fate="stale",reason=""}': 8, 'shares_total{fate="lost",reason=""}': 13,
+        'shares_total{fate="rejected",reason="duplicate share"}': 6,
+        'shares_total{fate="refused",reason="low difficulty share"}': 7, "shares_open": 14,
+        "shares_answered_late_total": 22, "good_difficulty_total": 9.5, "best_share_difficulty": 12.5,
     }  # fmt: skip
-    assert {name: told["stratum_proxy_" + name] for name in expected} == expected
+    assert_figures(of_proxy(), "stratum_proxy_", expected)
+    told = values(of_proxy())
+    assert [value for name, value in told.items() if name.startswith("stratum_proxy_pool_up{")] == [0, 0]
     fates = sum(value for name, value in told.items() if name.startswith("stratum_proxy_shares_total"))
-    assert fates + told["stratum_proxy_shares_open"] == 17  # what it received
+    assert fates + told["stratum_proxy_shares_open"] == 57  # what it received
 
 
 def test_labels_stay_when_pools_move() -> None:
