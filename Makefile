@@ -22,9 +22,9 @@ AGAIN := $(shell sh requirements/environment.sh sound $(VENV) $(NAMED) || echo a
 INSTALL = @sh requirements/environment.sh make $(VENV) $(PYTHON)
 
 # Tests start the program often. One that may not keep its compiled modules takes several times as long to start.
-test test-all: export PYTHONDONTWRITEBYTECODE :=
+test second-tier: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: again demo test test-all fuzz docs lint format bench dist lock upgrade base-image clean
+.PHONY: again demo test second-tier test-all fuzz docs lint format bench dist lock upgrade base-image clean
 
 # An environment with everything has what the demo needs.
 demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
@@ -34,9 +34,11 @@ demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
 test: $(STAMP)
 	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
-# With the second tier: sanitizers, ARM under emulation, the browser, long audits.
-test-all: $(STAMP)
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup -m ''
+# Sanitizers, ARM under emulation, long audits.
+second-tier: $(STAMP)
+	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup -m slow
+
+test-all: second-tier test
 
 # Every target of tests/fuzz for so many seconds; docs/how-to/fuzz.md says more.
 fuzz: $(STAMP)
