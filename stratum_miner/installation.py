@@ -27,6 +27,8 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "testing": ("anyio", "pytest", "trustme"),
 }
 """The modules that each extra must provide. pyproject.toml lists the packages of the extras."""
+NOT_SINCE: Mapping[str, tuple[int, int]] = {"regtest": (3, 14)}
+"""The first version of Python for which a package of the extra has no files, so that the extra installs nothing."""
 
 
 class MissingExtraError(ImportError):
@@ -47,7 +49,10 @@ def require(extra: str, user: str) -> None:
 
 
 def how_to_install(extra: str) -> str:
-    """Return a sentence with the command that adds an extra to this installation."""
+    """Return a sentence with the command that adds an extra to this installation, or with the reason why none can."""
+    if extra in NOT_SINCE and sys.version_info[:2] >= NOT_SINCE[extra]:
+        major, minor = NOT_SINCE[extra]
+        return f"No files of its packages exist for Python {major}.{minor} and newer: use Python 3.11 to 3.{minor - 1}"
     try:
         return how_to_add(extra, metadata.distribution(NAME), Environment.current())
     except metadata.PackageNotFoundError:
@@ -151,7 +156,7 @@ def _source(text: str) -> tuple[str, bool]:
 
 def _packages(extra: str, requirements: Iterable[str]) -> list[str]:
     """Return the packages of an extra from the requirements in the metadata, such as
-    ``pytest>=8; extra == "testing"``."""
+    ``pytest>=8; extra == "testing"``. Another condition may stand before the name of the extra."""
     found = [text.partition(";") for text in requirements]
     wanted = f'extra == "{extra}"'
-    return [package.strip() for package, _, marker in found if marker.replace("'", '"').strip() == wanted]
+    return [package.strip() for package, _, marker in found if marker.replace("'", '"').strip().endswith(wanted)]

@@ -21,10 +21,12 @@ Version: 0.1.0
 Requires-Dist: trio>=0.30
 Provides-Extra: page
 Provides-Extra: testing
+Provides-Extra: regtest
 Provides-Extra: all
 Requires-Dist: starlette>=0.40; extra == "page"
 Requires-Dist: anyio>=4.4; extra == 'testing'
 Requires-Dist: pytest>=8 ; extra == "testing"
+Requires-Dist: py-bitcoinkernel==0.1.0a5; python_version < "3.14" and extra == "regtest"
 Requires-Dist: stratum-miner[page,testing]; extra == "all"
 """
 
@@ -158,3 +160,22 @@ def test_an_extra_is_missing_as_soon_as_one_of_its_modules_is(extra: str, monkey
             assert not is_installed(extra)
             with pytest.raises(MissingExtraError, match=f"^--x: expected the extra '{extra}' of "):
                 require(extra, "--x")
+
+
+def test_an_extra_with_a_condition_of_its_own(made_up: MadeUp) -> None:
+    assert made_up.command("regtest")[-1] == "py-bitcoinkernel==0.1.0a5"
+
+
+def test_an_extra_that_this_python_cannot_have_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    limited = {extra for extra, lines in requirements.items() for line in lines if "python_version" in line}
+    assert limited == set(installation.NOT_SINCE)
+    for extra, (major, minor) in installation.NOT_SINCE.items():
+        assert all(f"python_version < '{major}.{minor}'" in line for line in requirements[extra])
+        monkeypatch.setitem(EXTRAS, extra, ("no_such_module",))
+        monkeypatch.setattr(sys, "version_info", (major, minor, 0, "final", 0))
+        with pytest.raises(MissingExtraError, match=f"exist for Python {major}.{minor} and newer: use Python 3.11 to"):
+            require(extra, "demo")
+        monkeypatch.setattr(sys, "version_info", (major, minor - 1, 9, "final", 0))
+        with pytest.raises(MissingExtraError, match="Run: "):
+            require(extra, "demo")
