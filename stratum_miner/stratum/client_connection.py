@@ -66,6 +66,8 @@ MAX_EMPTY_LINES = 1000
 keep the connection alive."""
 MAX_OUTSTANDING = 4096
 """Maximum number of requests that may wait for a reply. A pool that never replies would otherwise fill the memory."""
+LARGEST_ID = 2**31 - 1
+"""Largest id of a request; the next id is 1. Pools in C and JavaScript read every number up to this one exactly."""
 DEFAULT_SHARE_TARGET = target_from_difficulty(1)
 """Share target that applies until the pool sets one. It corresponds to difficulty 1."""
 
@@ -524,7 +526,8 @@ class ClientConnection:
         if any(isinstance(item, VersionRolling) for item in request.extensions):
             grant = result.version_rolling
             self._settings.version_rolling = grant is not None
-            self._settings.pool_mask = 0 if grant is None else grant.mask
+            if grant is not None:
+                self._settings.pool_mask = grant.mask
         self._events.append(events.Configured(request_id, result, None, self.granted_mask))
         if before != (self._settings.version_rolling, self.granted_mask):
             self._announce(amended=True)
@@ -550,7 +553,7 @@ class ClientConnection:
                 f"got {len(line)}; shorten the worker name, password or user agent"
             )
         request_id = self.next_id
-        self.next_id = request_id + 1 if request_id < 2**31 - 1 else 1
+        self.next_id = request_id % LARGEST_ID + 1
         self._outstanding[request_id] = message
         self._send(line)
         return request_id

@@ -7,7 +7,6 @@ strictly for mining.submit, leniently elsewhere, because miners differ (docs/ref
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias
 
-from stratum_miner.bitcoin.target import MAX_TARGET
 from stratum_miner.stratum import extensions, fields
 from stratum_miner.stratum.errors import FieldError
 from stratum_miner.stratum.extensions import Extension
@@ -98,9 +97,8 @@ class Subscribe:
 
         Raises FieldError if the user agent or the session id is not a string, or is too long.
         """
-        values = list(params[:2])
-        user_agent = values[0] if values else None
-        session_id = values[1] if len(values) > 1 else None
+        user_agent = params[0] if params else None
+        session_id = params[1] if len(params) > 1 else None
         return cls(
             "" if user_agent is None else fields.text(user_agent, "mining.subscribe user agent", MAX_USER_AGENT),
             None if session_id in (None, "") else fields.text(session_id, "mining.subscribe session", MAX_SESSION_ID),
@@ -189,7 +187,7 @@ class SuggestTarget:
         """Parse parameters. Raises FieldError unless there are 64 hex digits of a number above zero."""
         fields.items(params, cls.method, 1)
         target = int.from_bytes(fields.raw(params[0], cls.method, 32), "big")
-        if not 0 < target <= MAX_TARGET:
+        if target == 0:
             raise FieldError(f"{cls.method}: expected a target above zero, got zero")
         return cls(target)
 

@@ -122,19 +122,23 @@ def _check_nesting(line: bytes) -> None:
     # ones.
     pieces = skeleton.replace(b'""', b"").split(b'"', 4 * MAX_CONTAINERS + 4)
     nesting = b"".join(pieces[::2])
-    is_refused = nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting
-    for _ in range(0 if is_refused else MAX_DEPTH):
-        nesting = nesting.replace(b"[]", b"")
-    if nesting:
+    if nesting.count(b"[") > MAX_CONTAINERS or _TOO_DEEP in nesting or _is_left_over(nesting):
         raise FieldError(
             f"expected a line with one JSON object, got one nested deeper than {MAX_DEPTH} levels or with "
             f"more than {MAX_CONTAINERS} arrays and objects"
         )
 
 
+def _is_left_over(nesting: bytes) -> bool:
+    """Whether anything is left of a row of brackets after ``MAX_DEPTH`` levels of pairs were taken out of it."""
+    for _ in range(MAX_DEPTH):
+        nesting = nesting.replace(b"[]", b"")
+    return bool(nesting)
+
+
 def _check_numbers(line: bytes) -> None:
     """Raise FieldError if a number in a line has too many digits. Digits inside strings do not count."""
-    if len(line) <= MAX_DIGITS or _TOO_MANY_DIGITS not in (digits := line.translate(_DIGITS)):
+    if _TOO_MANY_DIGITS not in (digits := line.translate(_DIGITS)):
         return
     digits = _without_escapes(digits)
     position = 0

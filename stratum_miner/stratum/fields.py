@@ -40,7 +40,7 @@ def _beginning(value: Any) -> Any:
     megabyte from a hostile peer would take too long."""
     match value:
         case str():
-            return value[: SHOWN_CHARACTERS + 1]
+            return value[:SHOWN_CHARACTERS]  # the quotes of its repr show that it was cut
         case list():
             return [_beginning(item) for item in value[:SHOWN_CHARACTERS]]
         case dict():

@@ -200,7 +200,7 @@ class Reconnect:
 
         Raises FieldError if the host or the port is malformed.
         """
-        host, port, wait = (*params[:3], None, None, None)[:3]
+        host, port, wait = (*params, None, None, None)[:3]
         waited, bad_wait = 0.0, ""
         try:
             waited = fields.seconds(wait, "client.reconnect wait", MAX_RECONNECT_WAIT)

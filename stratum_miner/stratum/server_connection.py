@@ -266,8 +266,8 @@ class ServerConnection:
         An extension that is unknown or not in ``granted`` is answered with false. An extension with unusable parameters
         is answered with the reason. Raises LocalProtocolError if no mining.configure with this id waits for an answer.
         """
-        result: dict[str, Any] = {sanitize(name, 64): False for name in request.unknown}
-        result |= {sanitize(name, 64): reason for name, reason in request.refused}
+        result: dict[str, Any] = {sanitize(name): False for name in request.unknown}
+        result |= dict(request.refused)
         for extension in request.extensions:
             verdict = granted.get(extension.name, False)
             result |= {extension.name: verdict} if isinstance(verdict, bool | str) else verdict.to_result()

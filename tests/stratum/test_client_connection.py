@@ -12,16 +12,15 @@ from stratum_miner.bitcoin.target import MAX_TARGET, difficulty_from_target, tar
 from stratum_miner.stratum import client_messages as messages
 from stratum_miner.stratum import events
 from stratum_miner.stratum.client_connection import (
-    MAX_BAD_LINES,
-    MAX_OUTSTANDING,
     PERMITTED,
     TRANSITIONS,
     ClientConnection,
     ClientState,
     WorkerState,
 )
-from stratum_miner.stratum.errors import ErrorReason, LocalProtocolError, RemoteProtocolError
+from stratum_miner.stratum.errors import ErrorReason, ErrorReply, LocalProtocolError, RemoteProtocolError
 from stratum_miner.stratum.extensions import MinimumDifficulty
+from stratum_miner.stratum.results import SubscribeResult
 from stratum_miner.stratum_job import submit_of
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.unit import NonceFound, WorkUnit
@@ -195,7 +194,7 @@ def test_numbers_that_do_not_fit_are_our_own_mistake(field: str, value: int) -> 
 
 def test_outstanding_requests_are_bounded() -> None:
     connection = subscribed()
-    for _ in range(MAX_OUTSTANDING):
+    for _ in range(4096):
         connection.submit(SHARE)
     with pytest.raises(LocalProtocolError, match="expected fewer than 4096 requests without a reply"):
         connection.submit(SHARE)
@@ -781,11 +780,9 @@ GARBAGE = b'{"id":1,"resu{"id":null,"method":"mining.notify"}\n'
 
 def test_garbage_is_skipped_and_counted_and_ends_the_connection_when_it_goes_on() -> None:
     connection = subscribed()
-    assert [type(event) for event in feed(connection, GARBAGE * (MAX_BAD_LINES - 1))] == [events.BadLine] * (
-        MAX_BAD_LINES - 1
-    )
+    assert [type(event) for event in feed(connection, GARBAGE * 9)] == [events.BadLine] * 9
     feed(connection, notify())
-    feed(connection, GARBAGE * (MAX_BAD_LINES - 1))
+    feed(connection, GARBAGE * 9)
     with pytest.raises(RemoteProtocolError, match="10 unusable lines in a row"):
         feed(connection, GARBAGE)
     assert connection.state is ClientState.CLOSED
@@ -1034,3 +1031,145 @@ def nested(depth: int) -> Iterator[bytes]:
 def test_deep_nesting_is_a_bad_line(depth: int) -> None:
     for data in nested(depth):
         assert [type(event) for event in feed(subscribed(), data)] == [events.BadLine]
+
+
+# ---- limits ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("usable", [0, 50])
+def test_a_hundred_more_unusable_lines_than_usable_ones_end_the_connection(usable: int) -> None:
+    """Usable lines that came before the first unusable one give no credit."""
+    connection = ClientConnection("test/1")
+    good, bad = line(id=99, result=True), b"{ unusable\n"
+    feed(connection, good * usable)
+    for _ in range(11):
+        feed(connection, bad * 9, good)  # 8 more
+    feed(connection, bad * 9, good, bad * 3)
+    with pytest.raises(RemoteProtocolError, match="100 more unusable lines than usable ones"):
+        feed(connection, bad)
+
+
+def test_ten_unusable_lines_end_a_connection_that_has_just_begun() -> None:
+    connection = ClientConnection("test/1")
+    assert len(feed(connection, b"{ unusable\n" * 9)) == 9
+    with pytest.raises(RemoteProtocolError, match="10 unusable lines in a row"):
+        feed(connection, b"{ unusable\n")
+
+
+@pytest.mark.parametrize("empty", [b"\n", b" \r\n"])
+def test_a_thousand_empty_lines_in_a_row_end_the_connection(empty: bytes) -> None:
+    connection = ClientConnection("test/1")
+    for _ in range(2):
+        assert feed(connection, empty * 999) == []
+        assert len(feed(connection, line(id=99, result=True))) == 1
+    assert feed(connection, empty * 999) == []
+    with pytest.raises(RemoteProtocolError, match="1000 empty lines in a row"):
+        feed(connection, empty)
+
+
+def test_a_line_of_a_mebibyte_is_the_longest() -> None:
+    connection = ClientConnection("test/1")
+    assert feed(connection, b" " * (1 << 20) + b"\n") == []
+    with pytest.raises(RemoteProtocolError, match="expected at most 1048576 bytes, got 1048577"):
+        feed(connection, b" " * ((1 << 20) + 1))
+
+
+def test_a_line_of_1000_bytes_is_the_longest_that_is_sent() -> None:
+    def authorize(connection: ClientConnection, size: int) -> int:
+        rest = len(b'{"id":1,"method":"mining.authorize","params":["",""]}\n')
+        return connection.authorize("u" * (size - rest), "")
+
+    connection = in_state(ClientState.SUBSCRIBED)
+    connection.next_id = 1
+    connection.data_to_send()
+    authorize(connection, 1000)
+    assert connection.unsent == len(connection.data_to_send()) == 1000
+    connection.next_id = 1
+    with pytest.raises(LocalProtocolError, match="at most 1000 bytes"):
+        authorize(connection, 1001)
+
+
+@pytest.mark.parametrize("method", ["mining.ping", "mining.dance"])
+def test_a_reply_of_1000_bytes_is_the_longest_that_is_sent(method: str) -> None:
+    connection = subscribed()
+    feed(connection, call(method, id=""))
+    rest = len(connection.data_to_send())
+    feed(connection, call(method, id="x" * (1000 - rest)))
+    assert len(connection.data_to_send()) == 1000
+    happened = feed(connection, call(method, id="x" * (1001 - rest)))
+    assert connection.data_to_send() == b""
+    assert isinstance(happened[-1], events.BadLine)
+    assert "the reply would have 1001 bytes" in happened[-1].reason
+
+
+def test_after_the_largest_id_comes_1() -> None:
+    connection = ClientConnection("test/1", first_id=2**31 - 2)
+    pings = [connection.request(messages.ClientPing()) for _ in range(3)]
+    assert pings == [2**31 - 2, 2**31 - 1, 1]
+    assert ClientConnection("test/1").request(messages.ClientPing()) == 1
+
+
+def test_an_id_of_ten_digits_may_come_back_as_text_and_a_longer_one_is_foreign() -> None:
+    connection = ClientConnection("test/1", first_id=2**31 - 1)
+    connection.request(messages.ClientPing())
+    connection.request(messages.ClientPing())
+    assert [type(event) for event in feed(connection, line(id="2147483647", result="pong"))] == [events.RequestAnswered]
+    assert [type(event) for event in feed(connection, line(id="00000000001", result="pong"))] == [events.UnpairedReply]
+
+
+def test_of_an_incomplete_line_120_characters_are_shown() -> None:
+    connection = ClientConnection("test/1")
+    feed(connection, b"x" * 121)
+    assert connection.receive_eof() == "x" * 120 + "…"
+
+
+def test_a_job_before_any_difficulty_has_difficulty_1() -> None:
+    [job] = jobs(feed(subscribed(), notify()))
+    assert difficulty_of(job) == 1
+
+
+# ---- what events say ---------------------------------------------------------------------------------------------
+
+
+def test_events_of_the_handshake_carry_their_ids() -> None:
+    connection = ClientConnection("test/1", version_mask=MASK)
+    configure, subscribe = connection.configure(), connection.subscribe()
+    authorize, refused = connection.authorize("w", "pw"), connection.authorize("x", "pw")
+    happened = feed(
+        connection,
+        line(id=configure, result=None, error=[20, "no", None]),
+        subscribe_reply(subscribe),
+        line(id=authorize, result=True),
+        line(id=refused, result=None, error=[24, "unauthorized worker", None]),
+    )
+    error = ErrorReply(ErrorReason.OTHER, 20, "no", [20, "no", None])
+    unauthorized = ErrorReply(ErrorReason.UNAUTHORIZED, 24, "unauthorized worker", [24, "unauthorized worker", None])
+    assert happened == [
+        events.Configured(configure, None, error, 0),
+        events.Subscribed(subscribe, SubscribeResult(bytes.fromhex("f1ad9a67"), 4, "ae68")),
+        events.WorkerAuthorized(authorize, "w"),
+        events.AuthorizeRefused(refused, "x", unauthorized),
+    ]
+
+
+def test_an_unusable_grant_is_an_error_of_the_configure_request() -> None:
+    connection = ClientConnection("test/1", version_mask=MASK)
+    request_id = connection.configure()
+    [event] = feed(connection, line(id=request_id, result={"version-rolling": True}))
+    assert isinstance(event, events.Configured)
+    assert (event.id, event.result, event.version_mask) == (request_id, None, 0)
+    assert event.error is not None
+    assert event.error.message.startswith("version-rolling.mask: expected a mask")
+
+
+def test_what_is_ignored_is_named() -> None:
+    mask = call("mining.set_version_mask", "1fffe000")
+    happened = feed(ClientConnection("test/1"), mask, call("mining.set_extranonce", "aa", 4), call("x" * 61))
+    assert happened == [
+        events.Ignored("mining.set_version_mask, but the client asked for no version rolling"),
+        events.Ignored("mining.set_extranonce before the reply to mining.subscribe"),
+        events.Ignored(f"unknown method '{'x' * 60}…'"),
+    ]
+    asked = ClientConnection("test/1", version_mask=MASK)
+    asked.configure()
+    assert feed(asked, mask) == [events.Ignored("mining.set_version_mask before version rolling was granted")]

@@ -72,6 +72,7 @@ def test_params_that_are_no_array(method: str, params: Any) -> None:
         (["ua", None], messages.Subscribe("ua")),
         (["ua", ""], messages.Subscribe("ua")),
         (["ua", "ae68"], messages.Subscribe("ua", "ae68")),
+        (["x" * 512, "y" * 256], messages.Subscribe("x" * 512, "y" * 256)),
         (["ua", None, "host", None], messages.Subscribe("ua")),
         (["ua", "ae68", "host", 3333], messages.Subscribe("ua", "ae68")),
     ],
@@ -100,7 +101,9 @@ def test_malformed_subscribe(params: list[Any], message: str) -> None:
         (["user"], messages.Authorize("user", "")),
         (["user", None], messages.Authorize("user", "")),
         (["user", 7], messages.Authorize("user", "")),
+        (["user", "x" * 1024], messages.Authorize("user", "x" * 1024)),
         (["user", "x" * 1025], messages.Authorize("user", "")),
+        (["x" * 512], messages.Authorize("x" * 512)),
         (["user", "pw", "more"], messages.Authorize("user", "pw")),
         (["user.w1", "d=64"], messages.Authorize("user.w1", "d=64")),
     ],
@@ -168,6 +171,12 @@ def test_submit_has_six_params_exactly_with_version_bits() -> None:
     assert rolled.to_params() == [*GOOD, "00000000"]
 
 
+def test_the_longest_names_of_a_share() -> None:
+    share = messages.parse("mining.submit", ["x" * 512, "y" * 128, *GOOD[2:]])
+    assert share == messages.Submit("x" * 512, "y" * 128, bytes(4), 0x6B042070, 0x925B0800)
+    assert messages.parse("mining.get_transactions", ["y" * 128]) == messages.GetTransactions("y" * 128)
+
+
 def test_one_share_has_one_spelling_but_for_case() -> None:
     params = ["w", "J1", "AABBCCDD", "6B042070", "925B080F"]
     lower = [*params[:2], *(param.lower() for param in params[2:])]
@@ -215,6 +224,15 @@ def test_configure_sorts_known_unknown_and_unusable() -> None:
 @pytest.mark.parametrize("params", [[["subscribe-extranonce"]], [["subscribe-extranonce"], None]])
 def test_configure_without_parameters(params: list[Any]) -> None:
     assert messages.parse("mining.configure", params) == messages.Configure((SubscribeExtranonce(),))
+
+
+def test_the_most_and_longest_extensions() -> None:
+    names = [f"{number:064}" for number in range(32)]
+    assert messages.parse("mining.configure", [names]) == messages.Configure((), tuple(names))
+
+
+def test_an_old_antminer_asks_for_one_version() -> None:
+    assert messages.MultiVersion().to_params() == [1]
 
 
 @pytest.mark.parametrize("params", [[], [{}], [[], []], [[7], {}], [["x" * 65], {}], [["a"] * 33, {}], [[[]], {}]])

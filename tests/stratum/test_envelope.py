@@ -8,9 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.stratum.envelope import (
-    MAX_CONTAINERS,
-    MAX_DEPTH,
-    MAX_DIGITS,
     Call,
     Reply,
     decode,
@@ -98,12 +95,21 @@ def test_nesting_is_bounded_exactly(opening: bytes) -> None:
         inside = levels - 1  # the envelope is one
         return b'{"id":' + opening * inside + (b"1" if opening != b"[" else b"") + closing * inside + b"}"
 
-    reply = decode(nested(MAX_DEPTH))
+    reply = decode(nested(32))
     assert isinstance(reply, Reply)
     assert decode(encode_reply(reply.id, None)[:-1]) == Reply(reply.id, None, None, None)
-    for levels in (MAX_DEPTH + 1, 900, 999, 1000, 100_000):
-        with pytest.raises(FieldError, match=f"nested deeper than {MAX_DEPTH} levels"):
+    for levels in (33, 900, 999, 1000, 100_000):
+        with pytest.raises(FieldError, match="nested deeper than 32 levels"):
             decode(nested(levels))
+
+
+def test_one_bracket_more_than_levels_may_be_32_deep() -> None:
+    deep: Any = []
+    for _ in range(29):
+        deep = [deep]
+    line = json.dumps({"id": 1, "result": [deep, [], []]}).encode()
+    assert line.count(b"[") == 33
+    assert isinstance(decode(line), Reply)
 
 
 def test_brackets_in_strings_and_side_by_side_are_no_nesting() -> None:
@@ -124,9 +130,9 @@ def test_arrays_and_objects_are_counted_exactly(container: bytes) -> None:
     def line(count: int) -> bytes:
         return b'{"id":1,"result":[' + b",".join([container] * (count - 2)) + b"]}"  # the envelope and the result
 
-    assert isinstance(decode(line(MAX_CONTAINERS)), Reply)
-    with pytest.raises(FieldError, match=f"more than {MAX_CONTAINERS} arrays and objects"):
-        decode(line(MAX_CONTAINERS + 1))
+    assert isinstance(decode(line(1024)), Reply)
+    with pytest.raises(FieldError, match="more than 1024 arrays and objects"):
+        decode(line(1025))
 
 
 @given(st.lists(JSON, max_size=30), st.integers(0, 3))
@@ -135,7 +141,7 @@ def test_only_what_is_too_deep_or_too_much_is_refused(values: list[Any], spread:
     tricky = ['[{"\\', "[" * 40, '"', "\\", '"[', "{}"] * spread
     parsed = {"id": 1, "result": [[values], *tricky, *values, dict.fromkeys(tricky, values)]}
     line = json.dumps(parsed).encode()
-    if _depth(parsed) <= MAX_DEPTH and _containers(parsed) <= MAX_CONTAINERS:
+    if _depth(parsed) <= 32 and _containers(parsed) <= 1024:
         assert isinstance(decode(line), Reply)
     else:
         with pytest.raises(FieldError, match="nested deeper"):
@@ -163,13 +169,25 @@ def test_any_number_of_strings_may_hold_brackets(text: str) -> None:
 @pytest.mark.parametrize("before", ["", "1" * 500, '"' + "2" * 500 + '\\"', "\\"])
 def test_digits_in_a_row_are_counted_outside_of_strings_only(before: str) -> None:
     text = json.dumps(before).encode()
-    fine, long = b"1" * MAX_DIGITS, b"1" * (MAX_DIGITS + 1)
+    fine, long = b"1" * 400, b"1" * 401
     assert decode(b'{"id":%b,"result":[%b,"%b"]}' % (text, fine, long)) == Reply(
         before, [int(fine), long.decode()], None, None
     )
     for number in (long, b"0." + long, b"1e" + long, b"9" * 100_000):
-        with pytest.raises(FieldError, match=f"a number of more than {MAX_DIGITS} digits"):
+        with pytest.raises(FieldError, match="a number of more than 400 digits"):
             decode(b'{"id":%b,"result":[%b]}' % (text, number))
+
+
+def test_digits_at_the_very_start_are_counted() -> None:
+    with pytest.raises(FieldError, match="a number of more than 400 digits"):
+        decode(b"1" * 401)
+
+
+def test_an_unusable_line_is_shown_by_its_first_120_characters() -> None:
+    with pytest.raises(FieldError, match=f"got '{'x' * 120}…'"):
+        decode(b"x" * 121)
+    with pytest.raises(FieldError, match=f"got '{'x' * 120}' "):
+        decode(b"x" * 120)
 
 
 def test_a_password_never_reaches_an_error_message() -> None:

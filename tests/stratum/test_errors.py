@@ -134,6 +134,31 @@ def test_every_reason_but_the_silent_one_has_a_code_that_means_it() -> None:
         assert error_reply_from([code]).reason is reason
 
 
+def test_the_proxys_report_of_a_lost_share_is_known_by_code_and_text() -> None:
+    text = "share lost: the upstream pool's answer did not arrive"
+    assert error_reply_from([20, text, None]).reports_lost_share
+    assert not error_reply_from([21, text, None]).reports_lost_share
+    assert not error_reply_from([20, text + ".", None]).reports_lost_share
+
+
+@pytest.mark.parametrize(("code", "expected"), [(2**53, 2**53), (-(2**53), -(2**53)), (2**53 + 1, None), (20.0, 20)])
+def test_codes_are_integers_that_every_reader_knows(code: Any, expected: int | None) -> None:
+    assert error_reply_from([code, "text"]).code == expected
+
+
+def test_the_code_before_a_text_has_at_most_six_digits() -> None:
+    assert (error_reply_from("-123456: text").code, error_reply_from("-123456: text").message) == (-123456, "text")
+    assert (error_reply_from("1234567: text").code, error_reply_from("1234567: text").message) == (
+        None,
+        "1234567: text",
+    )
+
+
+def test_400_characters_of_a_text_are_judged() -> None:
+    assert error_reply_from("x" * 391 + "duplicate").reason is DUPLICATE
+    assert error_reply_from("x" * 392 + "duplicate").reason is OTHER
+
+
 def test_str_says_what_is_known() -> None:
     assert str(error_reply_from([22, "duplicate share", None])) == "22: duplicate share"
     assert str(error_reply_from("Stale")) == "Stale"

@@ -47,6 +47,9 @@ def test_the_table_lists_each_under_its_own_name() -> None:
         ({"version-rolling.mask": "0x1fffe000", "version-rolling.min-bit-count": 2}, VersionRolling(0x1FFFE000, 2)),
         ({"version-rolling.min-bit-count": "10"}, VersionRolling(0xFFFFFFFF, 16)),
         ({"version-rolling.min-bit-count": "1fffe000"}, VersionRolling(0xFFFFFFFF, 16)),
+        ({"version-rolling.min-bit-count": "20"}, VersionRolling(0xFFFFFFFF, 32)),
+        ({"version-rolling.min-bit-count": "21"}, VersionRolling(0xFFFFFFFF, 2)),
+        ({"version-rolling.min-bit-count": 32}, VersionRolling(0xFFFFFFFF, 32)),
         ({"version-rolling.min-bit-count": 2.0}, VersionRolling(0xFFFFFFFF, 2)),
     ],
 )
@@ -84,6 +87,11 @@ def test_a_minimum_of_zero_takes_an_earlier_one_back() -> None:
 
 def test_info_sends_no_empty_text() -> None:
     assert Info(hw_id="x").to_params() == {"info.hw-id": "x"}
+
+
+def test_a_client_asks_for_the_bits_of_bip_320_and_at_least_two() -> None:
+    asked = {"version-rolling.mask": "1fffe000", "version-rolling.min-bit-count": 2}
+    assert VersionRolling().to_params() == asked
 
 
 @given(st.integers(0, 2**32 - 1))

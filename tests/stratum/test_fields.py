@@ -101,6 +101,26 @@ def test_text_refuses_other_types(value: Any) -> None:
         fields.text(value, "here", 10)
 
 
+@pytest.mark.parametrize("value", ["x" * 59, "x" * 60, "x" * 1000, ["x" * 100], [1] * 100, {"x" * 100: 1}])
+def test_a_value_is_shown_by_its_first_60_characters(value: Any) -> None:
+    whole = repr(value)
+    assert fields.shown(value) == whole[:60] + "…"
+
+
+@pytest.mark.parametrize("value", ["x" * 58, [1, 2], 7, None])
+def test_a_short_value_is_shown_whole(value: Any) -> None:
+    assert fields.shown(value) == repr(value)
+
+
+def test_seconds_are_cut_at_a_limit() -> None:
+    assert [fields.seconds(value, "f", 9) for value in (None, "", 0, "2.5", 9, 10, "1e999", 10**400)] == [
+        *(0, 0, 0, 2.5, 9, 9, 9, 9)
+    ]
+    for value in (-(10**400), -1, "nan", "-inf"):
+        with pytest.raises(FieldError, match="here: expected a number of seconds"):
+            fields.seconds(value, "here", 9)
+
+
 def test_text_is_bounded() -> None:
     assert fields.text("x" * 10, "here", 10) == "x" * 10
     with pytest.raises(FieldError, match="here: expected at most 10 characters, got 11"):

@@ -49,6 +49,16 @@ def test_the_limit_is_exact(terminated: bool) -> None:
         decoder.next_line()
 
 
+def test_an_empty_line_may_be_the_first() -> None:
+    decoder = LineDecoder(4)
+    decoder.receive(b"\nabcd\n")
+    assert lines_of(decoder) == [b"", b"abcd"]
+    decoder.receive(b"ab")
+    decoder.discard()
+    decoder.receive(b"\nabcd")
+    assert lines_of(decoder) == [b""]
+
+
 def test_an_overlong_line_after_a_good_one_is_refused_in_its_turn() -> None:
     decoder = LineDecoder(4)
     decoder.receive(b"ok\n" + b"x" * 50)

@@ -98,7 +98,9 @@ def test_prevhash_travels_word_swapped() -> None:
         (changed(5, "0x20000000"), NOTIFY),
         (changed(6, "1D00FFFF"), replace(NOTIFY, nbits=0x1D00FFFF)),
         (changed(4, []), replace(NOTIFY, merkle_branch=())),
-        (changed(4, ["00" * 32] * 20), replace(NOTIFY, merkle_branch=(bytes(32),) * 20)),
+        (changed(4, ["00" * 32] * 32), replace(NOTIFY, merkle_branch=(bytes(32),) * 32)),
+        (changed(0, "x" * 128), replace(NOTIFY, job_id="x" * 128)),
+        (changed(3, "ab" * (65536 - 5)), replace(NOTIFY, coinbase_suffix=b"\xab" * (65536 - 5))),
         (changed(3, "ab" * 10_000), replace(NOTIFY, coinbase_suffix=b"\xab" * 10_000)),
     ],
 )
@@ -110,7 +112,7 @@ def test_notify_as_pools_vary_it(params: list[Any], expected: messages.Notify) -
     ("at", "value", "message"),
     [
         (0, None, "job id: expected a string"),
-        (3, "ab" * 65536, "coinbase: expected at most 65536 bytes, got 655"),
+        (3, "ab" * (65536 - 4), "coinbase: expected at most 65536 bytes, got 65537"),
         (0, True, "job id: expected a string"),
         (0, 1.5, "job id: expected a string"),
         (0, "x" * 129, "job id: expected at most 128"),
@@ -200,6 +202,7 @@ def test_malformed_set_extranonce(params: list[Any]) -> None:
         (["", 3334, "5"], messages.Reconnect(None, 3334, 5.0)),
         ([None, None, 86400], messages.Reconnect(None, None, 300.0)),
         (["h", 1, 2.5, "more"], messages.Reconnect("h", 1, 2.5)),
+        (["x" * 255, 65535, 300], messages.Reconnect("x" * 255, 65535, 300.0)),
         (["h", 1, "0.0"], messages.Reconnect("h", 1)),
         (["h", 1, 1e-9], messages.Reconnect("h", 1, 1e-9)),
         (["h", 1, 10**400], messages.Reconnect("h", 1, 300.0)),
@@ -245,6 +248,13 @@ def test_show_message_is_made_printable() -> None:
     assert messages.parse("client.show_message", ["\x1b[2Jhello\nworld"]) == messages.ShowMessage("�[2Jhello�world")
     with pytest.raises(FieldError, match=r"client\.show_message: expected a string"):
         messages.parse("client.show_message", [7])
+
+
+def test_the_longest_message_to_the_user_is_cut() -> None:
+    shown = messages.parse("client.show_message", ["x" * 65536])
+    assert shown == messages.ShowMessage("x" * 200 + "…")
+    with pytest.raises(FieldError, match="expected at most 65536 characters, got 65537"):
+        messages.parse("client.show_message", ["x" * 65537])
 
 
 def test_a_captured_notify_is_printed_as_it_came(vector: dict[str, Any]) -> None:

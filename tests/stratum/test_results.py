@@ -24,6 +24,7 @@ from stratum_miner.stratum.results import ConfigureResult, SubscribeResult
         ([["mining.notify"]], None),
         ([["mining.notify", 7]], None),
         ([["mining.notify", ""]], None),
+        ([["mining.notify", "x" * 256]], "x" * 256),
         ([["mining.notify", "x" * 257]], None),
         (["mining.notify"], None),
         ([], None),
@@ -124,6 +125,7 @@ def test_unusable_configure_results(result: Any) -> None:
 def test_verdicts_are_bounded_and_printable() -> None:
     result = ConfigureResult.from_result({f"\x1b{n}": "\n" * 1000 + "x" * 1000 for n in range(1000)})
     assert len(result.verdicts) == 64
+    assert list(ConfigureResult.from_result({"x" * 64: True, "y" * 65: True}).verdicts) == ["x" * 64, "y" * 64 + "…"]
     assert all(
         key.isprintable() and isinstance(text, str) and len(text) <= 201 for key, text in result.verdicts.items()
     )

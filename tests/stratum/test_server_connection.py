@@ -16,11 +16,6 @@ from stratum_miner.stratum.errors import ErrorReason, LocalProtocolError, Remote
 from stratum_miner.stratum.extensions import VersionRolling, VersionRollingGrant
 from stratum_miner.stratum.results import SubscribeResult
 from stratum_miner.stratum.server_connection import (
-    MAX_ID,
-    MAX_QUESTIONS,
-    MAX_REFUSED,
-    MAX_USELESS,
-    MAX_WORKERS,
     TRANSITIONS,
     ServerConnection,
     ServerState,
@@ -314,7 +309,7 @@ def test_a_refused_worker_may_not_submit() -> None:
 
 def test_workers_on_one_connection_are_bounded() -> None:
     pool = Pool()
-    for number in range(MAX_WORKERS):
+    for number in range(64):
         pool.receive(request(number, "mining.authorize", f"w{number}", ""))
     pool.connection.data_to_send()
     assert refusal(pool.connection, request(99, "mining.authorize", "one more", "")) == (99, ErrorReason.OTHER)
@@ -342,11 +337,11 @@ def test_malformed_requests_are_refused_and_the_session_goes_on(method: str, par
 
 def test_an_endless_row_of_refusals_ends_the_connection() -> None:
     connection = ready()
-    assert len(feed(connection, request(1, "mining.dance") * MAX_REFUSED)) == MAX_REFUSED
+    assert len(feed(connection, request(1, "mining.dance") * 1000)) == 1000
     with pytest.raises(RemoteProtocolError, match="more than 1000 requests refused in a row"):
         feed(connection, request(1, "mining.dance"))
     connection = ready()
-    feed(connection, request(1, "mining.dance") * MAX_REFUSED, request(2, "mining.submit", *SUBMIT))
+    feed(connection, request(1, "mining.dance") * 1000, request(2, "mining.submit", *SUBMIT))
     assert len(feed(connection, request(1, "mining.dance"))) == 1
 
 
@@ -432,10 +427,10 @@ def test_requests_of_two_kinds_may_have_one_id() -> None:
 def test_a_flood_of_lines_without_use_ends_the_connection_and_one_in_a_while_does_not(useless: bytes) -> None:
     connection = ready()
     for _ in range(3):
-        feed(connection, useless * MAX_USELESS)
+        feed(connection, useless * 1000)
     assert connection.state is ServerState.SUBSCRIBED
     with pytest.raises(RemoteProtocolError, match="empty lines or replies without a request"):
-        feed(connection, useless * (MAX_USELESS + 1))
+        feed(connection, useless * 1001)
     assert connection.state.name == "CLOSED"
 
 
@@ -468,8 +463,8 @@ def test_a_share_without_an_id_comes_out_and_its_answer_goes_nowhere(data: bytes
 
 def test_a_long_id_is_refused_and_not_kept() -> None:
     connection = ready()
-    assert refusal(connection, request("x" * MAX_ID, "mining.submit", *SUBMIT)) == ("x" * MAX_ID, ErrorReason.OTHER)
-    assert len(feed(connection, request("x" * (MAX_ID - 2), "mining.submit", *SUBMIT))) == 1
+    assert refusal(connection, request("x" * 1024, "mining.submit", *SUBMIT)) == ("x" * 1024, ErrorReason.OTHER)
+    assert len(feed(connection, request("x" * 1022, "mining.submit", *SUBMIT))) == 1
 
 
 # ---- what real miners do (docs/reference/stratum.md) --------------------------------------------------------------
@@ -543,14 +538,14 @@ def test_one_id_for_every_submit() -> None:
 
 def test_pings_may_stay_unanswered() -> None:
     connection = ready()
-    for _ in range(MAX_QUESTIONS * 3):
+    for _ in range(48):
         connection.announce(pool_messages.PoolPing())
     identifiers = [message["id"] for message in sent(connection)]
-    assert len(set(identifiers)) == MAX_QUESTIONS * 3
+    assert len(set(identifiers)) == 48
     answers = feed(connection, *(line(id=identifier, result="pong") for identifier in identifiers))
-    assert [event.method for event in answers if isinstance(event, events.ClientReplied)] == [""] * (
-        2 * MAX_QUESTIONS
-    ) + ["mining.ping"] * MAX_QUESTIONS
+    assert [event.method for event in answers if isinstance(event, events.ClientReplied)] == [""] * 32 + [
+        "mining.ping"
+    ] * 16
 
 
 @pytest.mark.parametrize("identifier", [None, "1", 1.0, True, [], {}])
@@ -653,3 +648,57 @@ def test_an_encoded_announcement_is_bytes() -> None:
 def test_text_that_is_no_unicode_is_our_own_mistake() -> None:
     with pytest.raises(LocalProtocolError, match=r"client\.show_message: expected text"):
         ready().announce(pool_messages.ShowMessage("\udcff"))
+
+
+# ---- limits ------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_that_has_just_begun_may_be_refused_as_often() -> None:
+    connection = ServerConnection()
+    assert len(feed(connection, request(1, "mining.dance") * 1000)) == 1000
+    with pytest.raises(RemoteProtocolError, match="more than 1000 requests refused in a row"):
+        feed(connection, request(1, "mining.dance"))
+
+
+def test_lines_have_16_kib_before_a_worker_is_authorized_and_64_kib_after() -> None:
+    connection = ServerConnection()
+    feed(connection, b" " * 16384 + b"\n", request(1, "mining.authorize", "u", "pw"))
+    with pytest.raises(RemoteProtocolError, match="expected at most 16384 bytes"):
+        feed(ServerConnection(), b" " * 16385)
+    connection.accept_authorize(1, "u")
+    feed(connection, b" " * 65536 + b"\n")
+    with pytest.raises(RemoteProtocolError, match="expected at most 65536 bytes"):
+        feed(connection, b" " * 65537)
+
+
+def test_only_the_first_line_is_looked_at_for_another_protocol() -> None:
+    connection = ServerConnection()
+    feed(connection, request(1, "mining.subscribe"))
+    with pytest.raises(RemoteProtocolError, match="expected a line with one JSON object"):
+        feed(connection, b"GET / HTTP/1.1\n")
+
+
+def test_an_answered_request_leaves_nothing_behind() -> None:
+    connection = ready()
+    for number in range(100):
+        feed(connection, request(number, "mining.submit", *SUBMIT))
+        connection.reply(number, True)
+    assert connection._unanswered == {}
+
+
+def test_questions_are_numbered_from_1() -> None:
+    connection = ready()
+    for _ in range(3):
+        connection.announce(pool_messages.PoolPing())
+    assert [question["id"] for question in sent(connection)] == [1, 2, 3]
+
+
+def test_an_unknown_method_is_shown_by_its_first_60_characters() -> None:
+    [event] = feed(ready(), request(1, "x" * 61))
+    assert isinstance(event, events.RequestRefused)
+    assert event.method == "x" * 60 + "…"
+
+
+def test_an_answer_without_a_request_is_named_by_60_characters_of_its_id() -> None:
+    with pytest.raises(LocalProtocolError, match=f'got "{"x" * 59}…$'):
+        ready().reply("x" * 60, True)
