@@ -313,8 +313,12 @@ class TestFrames:
     @given(st.binary(max_size=400), st.sampled_from([b"", b"\x55\xaa"]), st.booleans())
     def test_anything_ends(self, data: bytes, preamble: bytes, full: bool) -> None:
         parser = FrameParser(preamble, full_job_size if full else midstate_job_size)
-        for frame in parser.feed(data):
-            assert len(frame) >= 5
+        found = list(parser.feed(data))
+        assert all(len(frame) >= 5 and preamble + frame in data for frame in found)
+        assert sum(map(len, found)) <= len(data)
+        parser.forget()
+        command = bytes.fromhex("5305000003")
+        assert list(parser.feed(preamble + command)) == [command]
 
     def test_malformed_frame_of_a_real_driver(self) -> None:
         """kanoi's cgminer sends a BM1370 a frame whose length is wrong

@@ -136,10 +136,15 @@ class TestCorpus:
             assert item.at == pytest.approx(68 * BYTE + (counter + 1) * ERUPTER_S, abs=1e-6)
 
     def test_every_known_nonce_is_a_solution(self) -> None:
+        counts = []
         for work in (GOLDEN, PROBE, *CORPUS.values(), "00" * 32 + FILLER + "ff" * 12):
             frame = bytes.fromhex(work)
-            for nonce in known_work.known_nonces(frame[:32], frame[52:]) or ():
-                assert known_work_check(frame, nonce.to_bytes(4, "big")) < 1 << 224
+            nonces = known_work.known_nonces(frame[:32], frame[52:])
+            assert nonces is not None
+            assert all(known_work_check(frame, nonce.to_bytes(4, "big")) < 1 << 224 for nonce in nonces)
+            counts.append(len(nonces))
+        assert counts == [1, 4, 0, 3, 0, 1, 2]
+        assert known_work.known_nonces(bytes(32), b"\xfe" * 12) is None
 
     def test_an_icarus_stops_after_the_first(self, plug: Plug) -> None:
         assert plug("icarus", chips=1).ask(CORPUS[2], 13) == "0faed942"

@@ -212,12 +212,30 @@ async def test_what_does_not_fit_is_named(
         await chain_of(kind, MemoryPort(answer=answer), **changes).bring_up()
 
 
-async def test_a_clock_that_is_not_kept_is_refused(autojump_clock: object) -> None:
+@pytest.mark.parametrize("first", [True, False])
+async def test_values_that_nobody_asked_for_are_no_answers(first: bool, autojump_clock: object) -> None:
+    """While it is counted, a chip sends the value of another register
+    (docs/reference/asic.md#unrequested-register-values)."""
+    answer = unhex(VECTORS["chip_ids"]["bm1397"][0])
+    other = b"\xaa\x55" + put_crc5_in_last_byte(unhex("C1 00 00 00 00 18 00"))
+    port = MemoryPort(answer=chip_ids("55AA520500000A", (other + answer if first else answer + other).hex()))
+    chain = chain_of("compac-f", port)
+    await chain.bring_up()
+    assert chain.chips == 1
+    alone = MemoryPort(answer=chip_ids("55AA520500000A", other.hex()))
+    with pytest.raises(DeviceSilent, match="expected 1 bm1397 to answer, got none"):
+        await chain_of("compac-f", alone).bring_up()
+
+
+@pytest.mark.parametrize("m", ["0F", "16", "18"])
+async def test_a_clock_that_is_not_kept_is_refused(m: str, autojump_clock: object) -> None:
+    """100 MHz, and one step of 6.25 MHz below and above the 150 MHz that were set."""
+
     def respond(port: MemoryPort, data: bytes) -> None:
         if data == unhex("84000011"):
             port.say(unhex("1384000013"))
         elif data == unhex("84000400"):
-            port.say(put_crc5_in_last_byte(unhex("80 0F 00 03 00")))  # 100 MHz where 150 was set
+            port.say(put_crc5_in_last_byte(unhex(f"80 {m} 00 03 00")))
 
     port = MemoryPort(answer=respond)
     with pytest.raises(DeviceRefused, match="do not keep a clock of 150 MHz"):
@@ -225,16 +243,37 @@ async def test_a_clock_that_is_not_kept_is_refused(autojump_clock: object) -> No
     assert port.sent.count(unhex("820B8319")) == 4
 
 
-async def test_a_clock_read_back_is_believed(autojump_clock: object) -> None:
-    word = unhex("80200241")
+async def test_a_clock_that_is_kept_is_not_set_again(autojump_clock: object) -> None:
+    def respond(port: MemoryPort, data: bytes) -> None:
+        if data == unhex("84000011"):
+            port.say(unhex("1384000013"))
+        elif data == unhex("84000400"):
+            port.say(put_crc5_in_last_byte(unhex("80 17 00 03 00")))
+
+    port = MemoryPort(answer=respond)
+    await chain_of("compac", port).bring_up()
+    assert port.sent.count(unhex("820B8319")) == port.sent.count(unhex("84000400")) == 1
+
+
+@pytest.mark.parametrize(("word", "is_kept"), [("80200241", True), ("80210241", False)])
+async def test_a_clock_read_back_is_compared_with_the_one_that_was_set(
+    word: str, is_kept: bool, autojump_clock: object
+) -> None:
 
     def respond(port: MemoryPort, data: bytes) -> None:
         if data == unhex("5405000019"):
             port.say(unhex("13879000000007") * 2)
         elif data[:2] == b"\x44\x05":
-            port.say(put_crc5_in_last_byte(word + bytes(3)))
+            port.say(put_crc5_in_last_byte(unhex(word) + bytes(3)))
 
-    await chain_of("newpac", MemoryPort(answer=respond)).bring_up()
+    port = MemoryPort(answer=respond)
+    chain = chain_of("newpac", port)
+    if is_kept:
+        await chain.bring_up()
+        assert [data[:4].hex() for data in port.sent if data[:1] == b"\x44"] == ["4405000c", "4405800c"]
+    else:
+        with pytest.raises(DeviceRefused, match="do not keep a clock of 100 MHz"):
+            await chain.bring_up()
 
 
 async def test_reset_comes_first_where_there_is_a_line(autojump_clock: object) -> None:

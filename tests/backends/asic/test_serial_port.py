@@ -186,6 +186,10 @@ async def test_closed_after_unplugging() -> None:
     async with connected() as (side, port):
         side.unplug()
         port.close()
+        with pytest.raises(trio.ClosedResourceError):
+            await port.receive()
+        with pytest.raises(trio.ClosedResourceError):
+            await port.send(b"x")
 
 
 async def test_through_a_symlink(tmp_path: Path) -> None:
