@@ -280,7 +280,8 @@ def _listed(item: Any, known: dict[str, Machine], where: str) -> Machine:
     base = machine_named(name, known, where)
     files.check_keys(values, ["capex"], where)
     if "capex" in values:
-        base = replace(base, capex=terms.capex_of_machine(f"{where}: capex", files.text(values["capex"], where)))
+        place = f"{where}: capex"
+        base = replace(base, capex=terms.capex_of_machine(place, files.text(values["capex"], place)))
     return replace(base, count=number)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stratum_miner.backends.statistics import DeviceStatistics, Hardware
+from stratum_miner.bitcoin.target import TRIVIAL_TARGET, difficulty_from_target
 from stratum_miner.economics.odds import Luck
 from stratum_miner.economics.profit.earnings import Earnings, MeasuredRun, Tariff, tariff
 from stratum_miner.economics.profit.terms import TermError
@@ -103,6 +104,114 @@ def test_options_make_sense_together_only() -> None:
     ):
         with pytest.raises(TermError, match=needle):
             tariff(**(nothing | given))
+
+
+@pytest.mark.parametrize("option", ["power", "price", "pool_fee", "mainnet_difficulty"])
+def test_an_option_without_the_price_of_electricity_is_refused(option: str) -> None:
+    given: dict[str, Any] = dict.fromkeys(("electricity", "power", "price", "pool_fee", "mainnet_difficulty"))
+    with pytest.raises(TermError) as caught:
+        tariff(**(given | {option: "1"}))
+    assert str(caught.value) == (
+        f"--{option.replace('_', '-')}: needs --electricity, the price of a kWh, as in --electricity 0.30"
+    )
+
+
+def test_a_tariff_of_electricity_and_power_alone() -> None:
+    found = tariff(electricity="0.3", power="65W", price=None, pool_fee=None, mainnet_difficulty=None)
+    assert found == Tariff(electricity=Decimal("0.3"), power=Decimal(65))
+    assert found is not None
+    assert [found.price, found.pool_fee, found.mainnet_difficulty] == [None, 0, 144.4e12]
+
+
+@pytest.mark.parametrize(
+    ("difficulty", "is_mainnet"), [(None, False), (999_999_999_999.0, False), (1e12, True), (144.4e12, True)]
+)
+def test_a_difficulty_of_a_trillion_is_that_of_mainnet(difficulty: float | None, is_mainnet: bool) -> None:
+    """Mainnet is above it since 2017, and no test chain comes near."""
+    earnings = Earnings(measured(network_difficulty=difficulty), TARIFF)
+    assert earnings.on_mainnet == is_mainnet
+    operation = earnings.operation
+    assert operation is not None
+    assert operation.difficulty == (difficulty if is_mainnet else 144.4e12)
+    assert earnings.as_object()["mainnet_difficulty"] == operation.difficulty
+
+
+@pytest.mark.parametrize(
+    ("difficulty", "height", "subsidy"),
+    [(144.4e12, 1_049_999, "3.125"), (144.4e12, 1_050_000, "1.5625"), (144.4e12, None, "3.125"), (1.0, 150, "3.125")],
+)
+def test_the_subsidy_is_that_of_the_height_on_mainnet(difficulty: float, height: int | None, subsidy: str) -> None:
+    operation = Earnings(measured(network_difficulty=difficulty, height=height), TARIFF).operation
+    assert operation is not None
+    assert operation.block_reward == Decimal(subsidy)
+
+
+@pytest.mark.parametrize(
+    ("difficulty", "share_difficulty", "counted"),
+    [
+        (2.0**-31, 0.001, 0.001),  # regtest: every second hash is a block, but only shares are submitted
+        (2.0**-31, 1e-10, 2.0**-31),
+        (1.6e-5, 0.001, 1.6e-5),  # above that, every hash that is a block is submitted
+        (1.0, None, 1.0),
+    ],
+)
+def test_how_long_a_block_takes(difficulty: float, share_difficulty: float | None, counted: float) -> None:
+    found = Earnings(measured(network_difficulty=difficulty, share_difficulty=share_difficulty), TARIFF)
+    assert found.seconds_per_block == pytest.approx(counted * 2**48 / 65535 / 20e6)
+    assert found.as_object()["seconds_per_block"] == found.seconds_per_block
+
+
+def test_the_trivial_difficulty_itself_is_trivial() -> None:
+    regtest = difficulty_from_target(TRIVIAL_TARGET)
+    found = Earnings(measured(network_difficulty=regtest, share_difficulty=1.0), TARIFF).seconds_per_block
+    assert found == pytest.approx(2**32 / 20e6, rel=1e-4)
+
+
+def test_what_is_not_known_is_none() -> None:
+    idle = Earnings(measured(hash_rate=0.0, network_difficulty=144.4e12), replace(TARIFF, power=None))
+    assert (idle.operation, idle.power, idle.seconds_per_block) == (None, None, None)
+    assert idle.line() == "no hash yet"
+    told = idle.as_object()
+    known = {"luck": told["luck"], "network_difficulty": 144.4e12, "mainnet": True, "mainnet_difficulty": 144.4e12}
+    assert {name: value for name, value in told.items() if value is not None} == known
+    assert Earnings(measured(network_difficulty=None), TARIFF).seconds_per_block is None
+    assert Earnings(measured(network_difficulty=None), TARIFF).line().split("; ")[2].startswith("at this hash rate, ")
+
+
+def test_every_figure_for_programs() -> None:
+    """86,400 * 2^32 hashes in a block and 100 * 2^32 in a second would be 100 blocks a day; mainnet is harder."""
+    earnings = Earnings(
+        measured(network_difficulty=86400e9, hash_rate=2.0**32 * 1e9, elapsed=43200.0, height=0, luck=Luck(0, 0.0)),
+        replace(TARIFF, price=Decimal(2), pool_fee=Decimal("0.5"), power=Decimal(500), electricity=Decimal("0.5")),
+    )
+    assert earnings.as_object() == {
+        "power_w": 500, "electricity_per_day": 6, "electricity_so_far": 3,
+        "joules_per_terahash": pytest.approx(500 / (2.0**32 * 1e9) * 1e12),
+        "luck": {"found": 0, "expected": 0, "ratio": None, "low": None, "high": None},
+        "network_difficulty": 86400e9, "seconds_per_block": pytest.approx(86400 * 65536 / 65535), "mainnet": True,
+        "mainnet_difficulty": 86400e9, "mainnet_seconds_per_block": 86400, "mainnet_btc_per_day": 25,
+        "income_per_day": 50, "profit_per_day": 44,
+    }  # fmt: skip
+
+
+def test_income_needs_a_price_and_profit_the_power_too() -> None:
+    mainnet = measured(network_difficulty=144.4e12)
+    told = Earnings(mainnet, replace(TARIFF, price=None)).as_object()
+    assert (told["income_per_day"], told["profit_per_day"]) == (None, None)
+    told = Earnings(mainnet, replace(TARIFF, power=None)).as_object()
+    assert told["income_per_day"] > 0
+    assert [told[name] for name in ("profit_per_day", "power_w", "electricity_so_far")] == [None] * 3
+
+
+def test_nothing_earned_and_nothing_lost_is_no_loss() -> None:
+    free = replace(TARIFF, power=Decimal(0), pool_fee=Decimal(1))
+    assert Earnings(measured(network_difficulty=144.4e12), free).line().startswith("earns 0.00 per day; ")
+
+
+def test_the_measured_power_costs_what_the_given_power_would() -> None:
+    found = Earnings(measured(power=65.0), replace(TARIFF, power=None)).as_object()
+    assert (found["power_w"], found["electricity_per_day"]) == (65, pytest.approx(0.468))
+    assert Earnings(measured(power=20.0), TARIFF).power == 65  # the given one goes before
 
 
 def test_power_that_the_devices_measure_needs_no_option() -> None:

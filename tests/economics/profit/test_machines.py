@@ -1,10 +1,12 @@
 """Machines by name: the devices of ``--device`` with sourced figures, and the names that people type."""
 
+from decimal import Decimal
+from pathlib import Path
+
 import pytest
 
 from stratum_miner.backends.asic.boards import BOARDS
-from stratum_miner.economics.profit import terms
-from stratum_miner.economics.profit.machines import known_machines, machine_named
+from stratum_miner.economics.profit.machines import Machine, known_machines, machine_named
 from stratum_miner.economics.profit.terms import TermError
 
 KNOWN = known_machines()
@@ -57,19 +59,71 @@ def test_a_name_that_fits_none_or_several(typed: str, needle: str) -> None:
         machine_named(typed, KNOWN, "--machine")
 
 
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_adds_machines_and_replaces_known_ones(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "own.toml",
+        '[machines.attic-rig]\nhash_rate = "14TH"\npower = "1.4kW"\ncapex = 50\nsource = "scales"\ndate = 2026-01-15\n'
+        '[machines.bitaxe-gamma]\nhash_rate = "1.5TH"\npower = 20\n',
+    )
+    known = known_machines(path)
+    assert known["attic-rig"] == Machine(
+        name="attic-rig", hash_rate=14e12, power=Decimal(1400), capex=Decimal(50), source="scales", date="2026-01-15"
+    )
+    assert known["bitaxe-gamma"] == Machine(name="bitaxe-gamma", hash_rate=1.5e12, power=Decimal(20))
+    assert (known["bitaxe-gamma"].count, known["bitaxe-gamma"].capex) == (1, None)
+    assert known.keys() == KNOWN.keys() | {"attic-rig"}
+
+
 @pytest.mark.parametrize(
-    ("text", "count", "name"),
+    ("text", "words"),
     [
-        ("gamma", 1, "gamma"), ("3xgamma", 3, "gamma"), ("3 x gamma", 3, "gamma"), ("3×gamma", 3, "gamma"),
-        ("3*gamma", 3, "gamma"), ("3 gamma", 3, "gamma"), ("2pac", 1, "2pac"), ("3x2pac", 3, "2pac"),
-        ("2 Compac F", 2, "Compac F"), ("1,000,000xr606", 1_000_000, "r606"),
+        ("[machine.x]", "own.toml: unknown key 'machine': did you mean 'machines'?"),
+        ("machines = 3", "own.toml: machines: expected a table, got 3"),
+        ("[machines]\nx = 3", "own.toml: x: expected a table, got 3"),
+        (
+            '[machines.x]\nhashrate = "1TH"',
+            "own.toml: machines.x: unknown key 'hashrate': did you mean 'hash_rate'?",
+        ),
+        ('[machines.x]\npower = "1W"', "own.toml: machines.x: expected the key hash_rate, but it is missing"),
+        ('[machines.x]\nhash_rate = "1TH"', "own.toml: machines.x: expected the key power, but it is missing"),
+        (
+            "[machines.x]\nhash_rate = 1\npower = 1",
+            "own.toml: machines.x: hash_rate: expected a hash rate with its unit",
+        ),
+        ('[machines.x]\nhash_rate = "1TH"\npower = "1V"', "own.toml: machines.x: power: expected a power such as 17W"),
+        (
+            '[machines.x]\nhash_rate = "1TH"\npower = 1\ncapex = "9 EUR"',
+            "own.toml: machines.x: capex: expected a number without a currency, which --currency names, got EUR",
+        ),
+        (
+            '[machines.x]\nhash_rate = "1TH"\npower = 1\ndate = "now"',
+            "own.toml: machines.x: date: expected a date such as 2026-11-01, got 'now'",
+        ),
     ],
-)  # fmt: skip
-def test_machines_and_their_number(text: str, count: int, name: str) -> None:
-    assert terms.machine_and_count("--machine", text) == (count, name)
+)
+def test_mistakes_in_a_file_name_the_file_and_the_key(text: str, words: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "own.toml", text)
+    with pytest.raises(TermError) as caught:
+        known_machines(path)
+    assert str(caught.value).startswith(f"{tmp_path}/{words}")
 
 
-@pytest.mark.parametrize("text", ["0xgamma", "1,000xgamma", "xx?", ""])
-def test_a_wrong_number_of_machines(text: str) -> None:
-    with pytest.raises(TermError, match=r"^--machine: expected "):
-        terms.machine_and_count("--machine", text)
+def test_a_file_that_is_missing_names_its_option(tmp_path: Path) -> None:
+    with pytest.raises(TermError, match=r"^--hardware: cannot read '.*/none.toml': No such file or directory$"):
+        known_machines(tmp_path / "none.toml")
+
+
+def test_the_exact_name_goes_before_names_that_end_alike() -> None:
+    """``s19`` is a machine of its own, although ``antminer-s19`` ends with it."""
+    known = {
+        name: Machine(name=name, hash_rate=1e12, power=Decimal(1)) for name in ("antminer-s19", "s19", "x-y", "big-x-y")
+    }
+    assert machine_named("s19", known, "it").name == "s19"
+    assert machine_named("S19", known, "it").name == "s19"
+    assert machine_named("x y", known, "it").name == "x-y"
+    assert machine_named("y", known, "it").name == "big-x-y"  # the longest of those that end with the other
