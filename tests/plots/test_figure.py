@@ -117,6 +117,65 @@ def test_ticks_are_round_few_and_within(low: float, width: float, count: int) ->
     assert len(values) <= count * 2.6 + 2
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "count", "values"),
+    [
+        (0, 10, 5, [0, 2, 4, 6, 8, 10]),
+        (0, 10, 10, list(range(11))),
+        (0, 20, 5, [0, 5, 10, 15, 20]),  # steps of 4 would be 1, 2 or 5 times no power of ten
+        (0, 15, 5, [0, 5, 10, 15]),
+        (0, 30, 5, [0, 10, 20, 30]),
+        (-10, 15, 5, [-10, -5, 0, 5, 10, 15]),
+        (0.11, 0.19, 4, [0.12, 0.14, 0.16, 0.18]),
+        (0, 0.0005, 5, [0, 0.0001, 0.0002, 0.0003, 0.0004, 0.0005]),
+        (1, 2, 0, [1, 2]),
+    ],
+)  # fmt: skip
+def test_ticks_are_one_two_or_five_times_a_power_of_ten(
+    low: float, high: float, count: int, values: list[float]
+) -> None:
+    assert list(ticks(low, high, count)) == values
+
+
+def test_cells_are_the_stronger_the_larger_their_values() -> None:
+    cells = [rect for rect in ET.fromstring(svg.render(HEAT)).findall("rect") if "cell" in rect.get("class", "")]
+    assert [rect.get("fill-opacity") for rect in cells] == ["0.39", "0.70", "0.54", "0.08"]  # of 2, the largest
+    assert [rect.findtext("title") for rect in cells][2] == "price 45k, kWh 0.12: -1.5"
+    frame = ET.fromstring(svg.render(HEAT)).findall("rect")[-1]
+    assert [frame.get(name) for name in ("x", "y")] == [cells[3].get(name) for name in ("x", "y")]
+
+
+def test_bars_have_the_colour_of_their_result_and_the_strength_of_their_input() -> None:
+    rects = ET.fromstring(svg.render(TORNADO)).findall("rect")
+    assert [(rect.get("class"), rect.get("fill-opacity"), rect.findtext("title")) for rect in rects] == [
+        ("loss", "0.45", "price lowered: -1"),
+        ("gain", "0.85", "price raised: 3"),
+        ("gain", "0.45", "power lowered: 1.5"),
+        ("loss", "0.85", "power raised: 0.5"),
+    ]
+    widths = [float(rect.get("width", "")) for rect in rects]
+    assert widths[0] == widths[1] == pytest.approx(4 * widths[2], abs=0.2)  # 2 away from the centre, and 0.5
+
+
+def test_a_band_lies_between_its_edges() -> None:
+    """The upper edge comes first, from left to right, and the lower one back."""
+    root = ET.fromstring(svg.render(CHART))
+    [band] = root.findall("polygon")
+    [line] = root.findall("polyline")
+    points = [tuple(map(float, point.split(","))) for point in band.get("points", "").split()]
+    middle = [tuple(map(float, point.split(","))) for point in line.get("points", "").split()]
+    upper, lower = points[:4], points[:3:-1]
+    assert [x for x, _ in upper] == [x for x, _ in lower] == [x for x, _ in middle]
+    assert all(high <= y <= low for (_, high), (_, y), (_, low) in zip(upper, middle, lower, strict=True))
+    assert [y for _, y in upper] != [y for _, y in middle] != [y for _, y in lower]
+
+
+def test_bars_of_text_lie_on_both_sides_of_the_centre() -> None:
+    price, power = (line.split("│")[0].count("█") for line in drawn(TORNADO, ascii_only=False).splitlines()[1:3])
+    assert price > power > 0
+    assert drawn(TORNADO, ascii_only=True).splitlines()[1].count("|") == 1
+
+
 def test_flat_figures_are_drawn_too() -> None:
     flat = LineChart(title="Flat", x_name="x", y_name="y", x=(0.0, 1.0), series=(Series("none", (0.0, 0.0)),))
     assert "Flat" in drawn(flat)
