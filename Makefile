@@ -24,7 +24,7 @@ INSTALL = @sh requirements/environment.sh make $(VENV) $(PYTHON)
 # Tests start the program often. One that may not keep its compiled modules takes several times as long to start.
 test second-tier: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: again demo test second-tier test-all fuzz docs lint format bench dist lock upgrade base-image clean
+.PHONY: again demo test second-tier test-all fuzz docs lint format bench bench-check dist lock upgrade base-image clean
 
 # An environment with everything has what the demo needs.
 demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
@@ -63,6 +63,11 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/stratum-miner bench
+
+# Whether this checkout is slower than the commit BASE. With QUICK=1, it takes about a minute and a half.
+BASE ?= HEAD~1
+bench-check: $(STAMP)
+	@$(BIN)/python -m benchmarks.check --base $(BASE) $(if $(QUICK),--quick)
 
 # One commit makes the same two files, byte for byte, on every machine with the same compiler. Where there is no commit, as
 # in an unpacked sdist, they have the first date that a ZIP file can have.

@@ -1,6 +1,6 @@
 """Compares the kernels of stratum-miner with the binary of another miner, on one thread of the same processor.
 
-    python benchmarks/against_miner.py /path/to/minerd [--kernel avx2] [--pairs 5] [--seconds 8] [--processor 0]
+    python -m benchmarks.against_miner /path/to/minerd [--kernel avx2] [--pairs 5] [--seconds 8] [--processor 0]
 
 The binary is pooler's cpuminer (minerd) or JayDDee's cpuminer-opt, built from source on the same computer. It runs as
 ``BINARY -a sha256d --benchmark -t 1`` and prints its own speed. The median of the totals after the first one counts.

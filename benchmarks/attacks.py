@@ -1,6 +1,6 @@
 """Measures what attackers can make each command use: memory, processor time and log lines.
 
-    python benchmarks/attacks.py [--only TEXT] [--seconds 8]
+    python -m benchmarks.attacks [--only TEXT] [--seconds 8]
 
 The script starts ``mine``, ``pool``, ``proxy``, ``tap`` and ``mine`` with its HTTP server on loopback, in a new process
 for each attack. An honest peer works before, during and after the attack, and the number of its good replies is printed

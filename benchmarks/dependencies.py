@@ -1,6 +1,6 @@
 """Prints the sizes and import times of all dependencies: the table of docs/explanation/dependencies.md.
 
-    python benchmarks/dependencies.py [--rounds 7]
+    python -m benchmarks.dependencies [--rounds 7]
 
 The packages are those of the environment that runs this script. uv reads the release dates from the package registry.
 The cost of an import is the processor time of a process that imports the package, minus that of a process that imports

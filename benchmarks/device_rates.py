@@ -1,6 +1,6 @@
 """Measures the hash rate of every device kind from the nonces of its emulator, and the processor time of its driver.
 
-    python benchmarks/device_rates.py [--kinds erupter compac] [--nonces 4300] [--hash-rate 500000]
+    python -m benchmarks.device_rates [--kinds erupter compac] [--nonces 4300] [--hash-rate 500000]
 
 A 95 % confidence interval of ±3 % needs 4,300 nonces. The devices are measured one after the other. Driver and emulator
 share this process, so the processor time includes both.

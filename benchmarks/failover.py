@@ -1,6 +1,6 @@
 """Measures how long the search stops when the active pool fails and when the miner switches back to it.
 
-    python benchmarks/failover.py --times 2
+    python -m benchmarks.failover --times 2
 
 Two pools of stratum-miner run on loopback. While the miner mines on the first pool, the listener and the connections of
 that pool are closed. Then the pool starts again, and the miner switches back to it once it has been up for a minute. A

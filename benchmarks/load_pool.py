@@ -1,6 +1,6 @@
 """Measures how the pool of stratum-miner handles many simulated miners, and what the limiting factor is.
 
-    python benchmarks/load_pool.py [--miners 10000] [--duration 60] [--share-rate 0.1] [--block-every 10] [--workers 3]
+    python -m benchmarks.load_pool [--miners 10000] [--duration 60] [--share-rate 0.1] [--block-every 10] [--workers 3]
 
 The pool and the load generator run in one process each. The pool has a scripted node, whose network difficulty is too
 high for any miner to find a block. The node reports a new block every ``--block-every`` seconds, and the pool then

@@ -1,6 +1,6 @@
 """Measures what the open page costs: bytes sent, connections of the event stream, and memory of the browser.
 
-    python benchmarks/open_page.py [--minutes 30] [--devices 12]
+    python -m benchmarks.open_page [--minutes 30] [--devices 12]
 
 The script starts a pool on the embedded chain, twelve emulated Bitaxes, a miner with ``--http``, and the page in
 headless Chromium. A relay between browser and miner counts the bytes that go to the browser, and the requests by path.
@@ -25,8 +25,8 @@ from pathlib import Path
 import trio
 from selenium import webdriver
 from selenium.webdriver.support.wait import WebDriverWait
-from watching import browsing, free_port, wait_for
 
+from benchmarks.watching import browsing, free_port, wait_for
 from stratum_miner.emulators import Emulator
 
 KIND = "bitaxe-gamma"

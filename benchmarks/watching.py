@@ -1,6 +1,6 @@
 """Measures what watching costs: the hash rate with screen, page and metrics, divided by the hash rate without them.
 
-    python benchmarks/watching.py [--pairs 7] [--seconds 60] [--same]
+    python -m benchmarks.watching [--pairs 7] [--seconds 60] [--same]
 
 "On" means: the status screen on a pseudo-terminal, the page open in a browser, and metrics scraped every second. "Off"
 means: none of these, and no HTTP server. In every second pair "on" comes first. The miner uses all processors except
@@ -34,11 +34,11 @@ from math import comb
 from statistics import median
 
 import httpx2
-from notifier import serve
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
 
+from benchmarks.pools import notify_one as serve
 from stratum_miner.backends.cpu.choice import choose
 
 JOB_INTERVAL_S = 5.0

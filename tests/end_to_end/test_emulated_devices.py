@@ -1,7 +1,7 @@
 """Every product through its emulator on a pool of ours: brought up, mining at its rate, shares accepted.
 
 All of them at once, on one connection: pseudo-terminals, real hashing, real time. The rate is judged by the nonces
-alone, of which a few hundred come from each; benchmarks/device_rates.py takes as many as an interval of 3 % wants.
+alone, of which a few hundred come from each; benchmarks.device_rates takes as many as an interval of 3 % wants.
 """
 
 from collections import Counter

@@ -1,7 +1,8 @@
 """No line of a hostile peer takes much more processor time than an ordinary line of the same length."""
 
 import pytest
-from hostile_lines import CLIENT_LINE, KINDS, SERVER_LINE, ClientSide, ServerSide, cost
+
+from benchmarks.guarded.lines import CLIENT_LINE, KINDS, SERVER_LINE, ClientSide, ServerSide, cost
 
 MAX_RATIO = 20
 """Maximum factor. The worst measured is 7 for long lines and 12 for short ones; before there was a limit, it was

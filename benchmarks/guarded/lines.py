@@ -1,18 +1,15 @@
-"""Measures the processor time that a line chosen by an attacker takes, compared with an ordinary line of that length.
-
-    python benchmarks/hostile_lines.py [--seconds 0.3]
+"""The processor time that a line chosen by an attacker takes, compared with an ordinary line of that length.
 
 Each kind of line is received, split, parsed and checked as in real use: by ``ClientConnection``, which receives lines
 of a pool (0.9 MB per line), or by ``ServerConnection``, which receives lines of a miner (60 kB per line). Both lengths
-are a little below the longest line that the side accepts. Replies are read and discarded. The output shows milliseconds
-of processor time per megabyte, and the ratio to the ordinary line of the same side.
+are a little below the longest line that the side accepts. Replies are read and discarded.
 """
 
-import argparse
-import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from benchmarks.reading import Reading, Turn
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.client_connection import MAX_LINE, ClientConnection
 from stratum_miner.stratum.errors import RemoteProtocolError
@@ -196,34 +193,37 @@ def _one_try(receive: Callable[[bytes], None], line: bytes, seconds: float) -> f
     return passed * 1e9 / received
 
 
-def table(seconds: float = 0.3) -> dict[str, dict[str, float]]:
-    """Return the milliseconds per megabyte of each kind of line, by side and kind. The ordinary line comes first."""
-    sides: dict[str, tuple[type[ClientSide | ServerSide], int]] = {
-        "client": (ClientSide, CLIENT_LINE),
-        "server": (ServerSide, SERVER_LINE),
-    }
-    return {
-        name: {kind: cost(side().receive, build(size) + b"\n", seconds) for kind, build in KINDS.items()}
-        for name, (side, size) in sides.items()
-    }
+SIDES: dict[str, tuple[type[ClientSide | ServerSide], int]] = {
+    "client": (ClientSide, CLIENT_LINE),
+    "server": (ServerSide, SERVER_LINE),
+}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument(
-        "--seconds", type=float, default=0.3, help="seconds of processor time for each kind of line [default: 0.3]"
-    )
-    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object")
-    arguments = parser.parse_args()
-    figures = table(arguments.seconds)
-    if arguments.json:
-        print(json.dumps(figures))
-        return
-    for side, costs in figures.items():
-        print(f"{side:52} ms/MB  ratio")
-        for kind, milliseconds in costs.items():
-            print(f"{kind:52} {milliseconds:5.1f} {milliseconds / costs['ordinary']:6.1f}")
+@contextmanager
+def opened() -> Iterator[Turn]:
+    lines = {(side, kind): build(size) + b"\n" for side, (_, size) in SIDES.items() for kind, build in KINDS.items()}
+    receivers = {side: make() for side, (make, _) in SIDES.items()}
 
+    def one(side: str, kind: str) -> Reading:
+        line, receive = lines[side, kind], receivers[side].receive
+        # short lines are received several times, so that one reading takes some milliseconds
+        count = max(1, 200_000 // len(line))
+        begun, used = time.perf_counter(), time.process_time()
+        for _ in range(count):
+            receive(line)
+        size = count * len(line) / 1e6
+        wall, spent = (time.perf_counter() - begun) / size, (time.process_time() - used) / size
+        is_ordinary = kind == "ordinary"
+        return Reading(
+            f"{side}: {kind}", "MB", wall, spent, guards=("processor",) if is_ordinary else (),
+            against="" if is_ordinary else f"{side}: ordinary",
+        )  # fmt: skip
 
-if __name__ == "__main__":
-    main()
+    def turn() -> list[Reading]:
+        found = [one(side, kind) for side, kind in lines]
+        for side in SIDES:
+            mean = sum(each.processor_s or 0 for each in found if each.figure.startswith(side)) / len(KINDS)
+            found.append(Reading(f"{side}: mean of all kinds", "MB", None, mean))
+        return found
+
+    yield turn

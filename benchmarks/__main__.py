@@ -1,0 +1,62 @@
+"""Measures this checkout: ``python -m benchmarks NAME ...``; without names, everything that runs in turns."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks.harness import BenchmarkError, Side, SkippedError, figures, turns
+from benchmarks.record import origin, save
+from benchmarks.table import NAMES, TABLE
+from benchmarks.tables import text_of
+
+SECONDS = 20.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command, and return its exit code: 0, or 3 if a benchmark could not be run."""
+    names = "\n".join(f"  {each.name:<12} {each.what}" for each in TABLE)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures this checkout in turns, and prints medians with their 95 % intervals, which come from "
+        "the bootstrap of the median.",
+        epilog=f"benchmarks:\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure [default: all]")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help=f"seconds of turns of each benchmark [default: {SECONDS:g}]"
+    )
+    parser.add_argument(
+        "--save", action="store_true", help="write the results to docs/measured/figures, from where the tables come"
+    )
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in NAMES]:
+        parser.error(f"NAME: expected one of {', '.join(NAMES)}, got {unknown[0]!r}")
+    side = Side("this checkout", Path(sys.executable))
+    code = 0
+    for benchmark in TABLE:
+        if options.names and benchmark.name not in options.names:
+            continue
+        source = origin(f"python -m benchmarks {benchmark.name}")
+        try:
+            pairs = turns(benchmark.name, [side], options.seconds)
+        except (BenchmarkError, SkippedError) as error:
+            print(f"{benchmark.name}: {error}", file=sys.stderr)
+            code = 3
+            continue
+        found = figures([pair[0] for pair in pairs])
+        result: dict[str, Any] = {
+            **source, "what": benchmark.what, "turns": len(pairs), "figures": msgspec.to_builtins(found),
+        }  # fmt: skip
+        print(f"{benchmark.name}: {benchmark.what}\n{text_of(result)}\n", flush=True)
+        if options.save:
+            save(benchmark.name, result)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The benchmarks that run in turns. Each module has one function ``opened``."""

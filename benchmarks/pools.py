@@ -1,0 +1,133 @@
+"""Pools and one miner for benchmarks, with little cost of their own."""
+
+import contextlib
+import json
+import select
+import socket
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+import trio
+
+from stratum_miner.pool import PoolConfig, open_pool
+from stratum_miner.pool.config import LOWEST_DIFFICULTY
+from stratum_miner.testing.manual_pool import REGTEST_JOB
+from stratum_miner.testing.scripted_node import ScriptedNode, make_template
+
+HARD = "1d00ffff"
+"""Difficulty 1 in the compact form (nbits): so high that a miner finds no block during the measurement."""
+LOW_DIFFICULTY = 23
+"""Error code of a share above the target. At the lowest difficulty this is about one nonce in 65,536."""
+NEVER_S = 1e6
+"""Seconds between two jobs of a pool that sends a new job for a new block only."""
+
+
+def notify_one(listener: socket.socket, jobs: int, interval: float) -> None:
+    """Serve one miner: answer its login, then send ``jobs`` jobs, each ``interval`` seconds after the one before.
+
+    Every job has a different previous block hash.
+    """
+    connection, _ = listener.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with connection, connection.makefile("rwb") as file:
+        for line in file:
+            request = json.loads(line)
+            granted = {"version-rolling": True, "version-rolling.mask": "1fffe000"}
+            results = {"mining.subscribe": [[], "a1b2c3d4", 4], "mining.configure": granted}
+            result = results.get(request["method"], True)
+            file.write(json.dumps({"id": request["id"], "result": result, "error": None}).encode() + b"\n")
+            file.flush()
+            if request["method"] == "mining.authorize":
+                break
+        with contextlib.suppress(OSError):  # the miner disconnects when it has received enough jobs
+            for number in range(jobs):
+                params = list(REGTEST_JOB)
+                params[0], params[1], params[6] = str(number), f"{number:064x}", HARD
+                connection.sendall(
+                    json.dumps({"id": None, "method": "mining.notify", "params": params}).encode() + b"\n"
+                )
+                if select.select([connection], [], [], interval)[0] and not connection.recv(65536):
+                    return
+
+
+def notify(pipe: Connection, jobs: int, interval: float) -> None:
+    """Serve one miner after the other with ``notify_one``. The port is sent through the pipe first."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        pipe.send(listener.getsockname()[1])
+        while True:
+            with contextlib.suppress(OSError):  # a miner that stops disconnects at any moment
+                notify_one(listener, jobs, interval)
+
+
+def serve_pool(pipe: Connection, difficulty: float = LOWEST_DIFFICULTY) -> None:
+    """Serve the pool of stratum-miner on a scripted node. Each number that comes through the pipe is the height of a
+    new block of the node."""
+
+    async def serve() -> None:
+        node = ScriptedNode(make_template(curtime=int(time.time())))
+        config = PoolConfig(payout_script=b"\x51", port=0, difficulty=difficulty, notify_interval=NEVER_S)
+        async with open_pool(node, config) as pool:
+            pipe.send(pool.port)
+            while True:
+                await trio.lowlevel.wait_readable(pipe.fileno())
+                node.push(make_template(pipe.recv(), curtime=int(time.time())))
+
+    trio.run(serve)
+
+
+class Rig:
+    """One connection of a miner, on plain blocking sockets. It submits a share of the newest job for each nonce in
+    turn, without hashing."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._lines = self._socket.makefile("rb")
+        self._nonce = 0
+        self._send({"id": 1, "method": "mining.subscribe", "params": ["bench"]})
+        self._send({"id": 2, "method": "mining.authorize", "params": ["bench", "x"]})
+        self._extranonce2, self._job_id, self._ntime = "", "", ""
+        while not (self._job_id and self._extranonce2):
+            self._receive()
+
+    def submit(self) -> None:
+        """Send the next share."""
+        self._nonce += 1
+        params = ["bench", self._job_id, self._extranonce2, self._ntime, f"{self._nonce:08x}"]
+        self._send({"id": 3, "method": "mining.submit", "params": params})
+
+    def wait_for_reply(self) -> None:
+        """Wait until the oldest share without a reply has one."""
+        while True:
+            message = self._receive()
+            if "method" not in message and message["id"] == 3:
+                assert message["result"] is True or message["error"][0] == LOW_DIFFICULTY, message
+                return
+
+    def wait_for_job(self) -> None:
+        """Wait for the next job."""
+        while self._receive().get("method") != "mining.notify":
+            pass
+
+    def submit_many(self, count: int, window: int = 64) -> None:
+        """Submit so many shares, with at most ``window`` without a reply at any time, and wait for all replies."""
+        for number in range(count + window):
+            if number >= window:
+                self.wait_for_reply()
+            if number < count:
+                self.submit()
+
+    def _receive(self) -> dict[str, Any]:
+        line = self._lines.readline()
+        if not line:
+            raise ConnectionError("the pool closed the connection")
+        message: dict[str, Any] = json.loads(line)
+        if message.get("method") == "mining.notify":
+            self._job_id, self._ntime = message["params"][0], message["params"][7]
+        elif message.get("id") == 1:
+            self._extranonce2 = "00" * message["result"][2]
+        return message
+
+    def _send(self, message: dict[str, Any]) -> None:
+        self._socket.sendall(json.dumps(message).encode() + b"\n")

@@ -1,0 +1,58 @@
+"""What each result says about its origin: commit, date, computer, and load."""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+FIGURES = ROOT / "docs" / "measured" / "figures"
+"""The results from which the tables of the documents come, one file for each benchmark."""
+
+
+def git(*words: str) -> str:
+    """Return the output of a git command in this checkout; empty if it fails, as in an unpacked sdist."""
+    ended = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+    return ended.stdout.strip() if ended.returncode == 0 else ""
+
+
+def processor() -> str:
+    """Return the model name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def origin(command: str) -> dict[str, Any]:
+    """Return the origin of a result. ``command``: the command that measures it."""
+    return {
+        "command": command,
+        "commit": git("rev-parse", "--short=8", "HEAD"),
+        "changed": bool(git("status", "--porcelain", "--", "stratum_miner", "native", "benchmarks")),
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "processor": processor(),
+        "processors": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def save(name: str, result: dict[str, Any]) -> None:
+    """Write a result to the folder from which the tables of the documents come."""
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(rounded(result), indent=1, ensure_ascii=False)
+    (FIGURES / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def rounded(value: Any) -> Any:
+    """Return a JSON value with four significant digits in each fraction, which is more than any measurement has."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
