@@ -24,7 +24,7 @@ INSTALL = @sh requirements/environment.sh make $(VENV) $(PYTHON)
 # Tests start the program often. One that may not keep its compiled modules takes several times as long to start.
 test second-tier: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: again demo test second-tier test-all fuzz docs lint format bench bench-check dist lock upgrade base-image clean
+.PHONY: again demo test second-tier test-all fuzz docs lint format bench bench-check measure dist lock upgrade base-image clean
 
 # An environment with everything has what the demo needs.
 demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
@@ -68,6 +68,19 @@ bench: $(STAMP)
 BASE ?= HEAD~1
 bench-check: $(STAMP)
 	@$(BIN)/python -m benchmarks.check --base $(BASE) $(if $(QUICK),--quick)
+
+# Figures of docs/measured again, from the code of a commit, on a computer that does nothing else: those that run in turns
+# (5 minutes), and those that MEASURE names. All others take an hour more: MEASURE='failover load_pool device_rates watching
+# attacks open_page dependencies'. benchmarks.against_miner is run by hand, because it needs the binary of another miner.
+MEASURE ?= failover load_pool
+LOAD := --duration 40 --ramp 14 --block-every 8 --workers 3
+measure: $(STAMP)
+	@$(BIN)/python -m benchmarks --save
+	@set -e; for name in $(MEASURE); do \
+	  case $$name in load_pool) options='$(LOAD)' ;; *) options= ;; esac; \
+	  $(BIN)/python -m benchmarks.$$name $$options --save; \
+	done
+	@$(BIN)/python -m benchmarks.tables
 
 # One commit makes the same two files, byte for byte, on every machine with the same compiler. Where there is no commit, as
 # in an unpacked sdist, they have the first date that a ZIP file can have.

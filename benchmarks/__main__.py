@@ -3,17 +3,16 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from benchmarks.harness import BenchmarkError, Side, SkippedError, figures, turns
-from benchmarks.record import origin, save
+from benchmarks.harness import THOROUGH, BenchmarkError, Side, SkippedError, figures, turns
+from benchmarks.record import add_save_option, origin, save
 from benchmarks.table import NAMES, TABLE
 from benchmarks.tables import text_of
-
-SECONDS = 20.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,11 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure [default: all]")
     parser.add_argument(
-        "--seconds", type=float, default=SECONDS, help=f"seconds of turns of each benchmark [default: {SECONDS:g}]"
+        "--seconds",
+        type=float,
+        default=THOROUGH.seconds,
+        help=f"seconds of turns of each benchmark [default: {THOROUGH.seconds:g}]",
     )
-    parser.add_argument(
-        "--save", action="store_true", help="write the results to docs/measured/figures, from where the tables come"
-    )
+    add_save_option(parser)
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in NAMES]:
         parser.error(f"NAME: expected one of {', '.join(NAMES)}, got {unknown[0]!r}")
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         source = origin(f"python -m benchmarks {benchmark.name}")
         try:
-            pairs = turns(benchmark.name, [side], options.seconds)
+            pairs = turns(benchmark.name, [side], replace(THOROUGH, seconds=options.seconds))
         except (BenchmarkError, SkippedError) as error:
             print(f"{benchmark.name}: {error}", file=sys.stderr)
             code = 3

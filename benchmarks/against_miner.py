@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+from benchmarks.interval import median_interval
 from stratum_miner.backends.base import BackendOptionError
 from stratum_miner.backends.cpu.choice import choose
 from stratum_miner.backends.cpu.kernel_speed import measure
@@ -79,7 +80,9 @@ def main() -> None:
         rolling.append(own[1] / other)
         gap = " " * (len(kernel.name) + 11)
         print(f"{other:8.2f} {own[0]:8.2f} {own[1]:8.2f}{gap} {plain[-1]:6.2f} {rolling[-1]:7.2f}", flush=True)
-    print(f"median of {arguments.pairs} ratios: plain {median(plain):.2f}, rolling {median(rolling):.2f}")
+    for name, ratios in (("plain", plain), ("rolling", rolling)):
+        ratio = median_interval(ratios)
+        print(f"median of {arguments.pairs} ratios, {name}: {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f})")
 
 
 if __name__ == "__main__":

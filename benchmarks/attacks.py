@@ -5,7 +5,7 @@
 The script starts ``mine``, ``pool``, ``proxy``, ``tap`` and ``mine`` with its HTTP server on loopback, in a new process
 for each attack. An honest peer works before, during and after the attack, and the number of its good replies is printed
 for each of the three. If ``mine`` is attacked, the attacker is its pool, and the shares that the pool receives are
-counted. docs/measured/attacks.md contains the printed table. Every attack has a limit of seconds and of bytes.
+counted. docs/measured/attacks.md contains the table. Every attack has a limit of seconds and of bytes.
 """
 
 import argparse
@@ -28,6 +28,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.record import Rows, add_save_option
+
+SECONDS = 8.0
 CALM_S = 4.0
 """Seconds for which the honest peer is measured before the attack, and again after it."""
 MOST_SENT = 512 << 20
@@ -480,12 +483,12 @@ class Row:
     log_lines: int = 0
     ended: str = ""
 
-    def __str__(self) -> str:
+    def cells(self) -> tuple[str, ...]:
         before, during, after = (late - early for early, late in zip(self.good, self.good[1:], strict=False))
         return (
-            f"| {self.subject} | {self.attack} | {self.sent / 1e6:.1f} | {self.peak_mib} | {self.processor_s:.1f} | "
-            f"{self.log_lines} | {before} / {during} / {after} | {self.ended} |"
-        )
+            self.subject, self.attack, f"{self.sent / 1e6:.1f}", f"{self.peak_mib}", f"{self.processor_s:.1f}",
+            f"{self.log_lines}", f"{before} / {during} / {after}", f"{self.ended}",
+        )  # fmt: skip
 
 
 def measure(
@@ -587,14 +590,13 @@ def attacked(subject: str, attack: str) -> Iterator[tuple[Row, Program, Callable
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", default="", help="run only the attacks whose command and name contain this text")
-    parser.add_argument("--seconds", type=float, default=8.0, help="seconds of each attack [default: 8]")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"seconds of each attack [default: {SECONDS:g}]")
+    add_save_option(parser)
     arguments = parser.parse_args()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
-    print(f"Commit {commit.strip()}, {arguments.seconds:g} s of each attack.\n")
-    print(
-        "| command | attack | MB sent | peak MiB | CPU s | log lines | good replies before / during / after | ended |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    if arguments.save and (arguments.only or arguments.seconds != SECONDS):
+        parser.error("--save: expected all attacks with their usual length, got --only or --seconds")
+    columns = ("command", "attack", "MB sent", "peak MiB", "CPU s", "log lines")
+    rows = Rows("attacks", "python -m benchmarks.attacks", (*columns, "good replies before / during / after", "ended"))
     for subject, attacks in SUBJECTS:
         for name in POOL_SENDS if attacks is None else BY_CLIENTS[attacks]:
             shown = f"{name} (the pool)" if subject == "proxy" and attacks is None else name
@@ -606,7 +608,9 @@ def main() -> None:
                 else:
                     run = from_outside(attacks, name, port)
                 measure(row, program, good, run, arguments.seconds)
-            print(row, flush=True)
+            rows.add(*row.cells())
+    if arguments.save:
+        rows.save()
 
 
 if __name__ == "__main__":

@@ -16,13 +16,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.harness import BenchmarkError, Compared, Side, SkippedError, compare, turns
+from benchmarks.harness import QUICK, THOROUGH, BenchmarkError, Compared, Effort, Side, SkippedError, compare, turns
 from benchmarks.record import origin
 from benchmarks.sides import BaseError, base_side, own_side
-from benchmarks.table import NAMES, TABLE, Benchmark
+from benchmarks.table import NAMES, QUICK_NAMES, TABLE, Benchmark
 
-QUICK_S, THOROUGH_S = 3.0, 20.0
-"""Seconds of turns of each benchmark. Starting the workers comes on top."""
 QUICK_LIMIT_S = 90.0
 """Seconds after which a quick run begins no further benchmark, and says so."""
 FAILED, BROKEN, USAGE = 1, 3, 2
@@ -50,19 +48,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BaseError, BenchmarkError) as error:
         print(error, file=sys.stderr)
         return USAGE if isinstance(error, BaseError) else BROKEN
-    chosen = [each for each in TABLE if each.name in (options.only or NAMES)]
+    chosen = [each for each in TABLE if each.name in (options.only or (QUICK_NAMES if options.quick else NAMES))]
     record = origin(f"make bench-check BASE={options.base}")
     print(f"base {base.name} -> {own.name} ({record['commit']}), {record['processor']}, load {record['load']}")
     print(f"{'benchmark':<12} {'figure':<27} {'time':<9} {'base':>9}  {'now / base':<24} {'limit':>5}")
     done: list[Compared] = []
     broken = 0
-    seconds = QUICK_S if options.quick else THOROUGH_S
+    effort = QUICK if options.quick else THOROUGH
     for benchmark in chosen:
         if options.quick and time.monotonic() - begun > QUICK_LIMIT_S:
             print(f"{benchmark.name:<12} not measured, because {QUICK_LIMIT_S:g} s have passed", flush=True)
             continue
         try:
-            done += measured(benchmark, base, own, seconds, 2 if options.quick else 3)
+            done += measured(benchmark, base, own, effort)
         except SkippedError as error:
             is_base = str(error).startswith(base.name)
             print(f"{benchmark.name:<12} {'skipped' if is_base else 'BROKEN'}: {error}", flush=True)
@@ -82,14 +80,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return BROKEN if broken else FAILED if failed else 0
 
 
-def measured(benchmark: Benchmark, base: Side, own: Side, seconds: float, starts: int) -> list[Compared]:
+def measured(benchmark: Benchmark, base: Side, own: Side, effort: Effort) -> list[Compared]:
     """Compare all figures of a benchmark, and print them. If one fails, all are measured once more."""
-    first = compare(benchmark, turns(benchmark.name, (base, own), seconds, starts))
+    first = compare(benchmark, turns(benchmark.name, (base, own), effort))
     suspects = {(each.figure, each.clock) for each in first if each.verdict.failed}
     if not suspects:
         show(first)
         return first
-    second = compare(benchmark, turns(benchmark.name, (base, own), seconds, starts))
+    second = compare(benchmark, turns(benchmark.name, (base, own), effort))
     again = {(each.figure, each.clock): each for each in second}
     result = [
         again.get((each.figure, each.clock), each) if (each.figure, each.clock) in suspects else each for each in first

@@ -1,4 +1,4 @@
-"""Prints the sizes and import times of all dependencies: the table of docs/explanation/dependencies.md.
+"""Measures the sizes and import times of all dependencies, for the table of docs/explanation/dependencies.md.
 
     python -m benchmarks.dependencies [--rounds 7]
 
@@ -22,7 +22,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.record import ROOT, Rows, add_save_option
+
 IMPORTS = {
     "cffi": "_cffi_backend",
     "prometheus-client": "prometheus_client",
@@ -38,6 +39,7 @@ IMPORTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=7, help="number of measurements of each import [default: 7]")
+    add_save_option(parser)
     arguments = parser.parse_args()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     table = project["project"]
@@ -48,13 +50,8 @@ def main() -> None:
     groups = project["dependency-groups"]
     tools = [Requirement(text) for name in ("build", "dev") for text in groups[name] if isinstance(text, str)]
     released = release_dates()
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    version = ".".join(str(part) for part in sys.version_info[:3])
-    print(f"`benchmarks/dependencies.py` at {commit}, Python {version}, {arguments.rounds} rounds:\n")
-    print("| package | release | date | only through it: packages | MB | import, ms of processor time |")
-    print("|---|---|---|---|---|---|")
+    columns = ("package", "release", "date", "only through it: packages", "MB", "import, ms of processor time")
+    rows = Rows("dependencies", "python -m benchmarks.dependencies", columns)
     base: frozenset[str] = frozenset()
     for requirements, is_imported in ((runtime, True), (extras, True), (tools, False)):
         for requirement in unique(requirements):
@@ -64,12 +61,13 @@ def main() -> None:
             alone = closure(requirement) - others - base
             name = canonicalize_name(requirement.name)
             milliseconds = f"{import_cost(name, arguments.rounds):.0f}" if is_imported else ""
-            print(
-                f"| {name} | {metadata.version(name)} | {released.get(name, '')} | {len(alone)} "
-                f"| {sum(size(package) for package in alone) / 1e6:.1f} | {milliseconds} |"
-            )
+            weight = f"{sum(size(package) for package in alone) / 1e6:.1f}"
+            day = str(released.get(name, ""))
+            rows.add(name, metadata.version(name), day, str(len(alone)), weight, milliseconds)
         base = base.union(*(closure(requirement) for requirement in requirements))
-        print(f"| *all so far* | | | {len(base)} | {sum(size(package) for package in base) / 1e6:.1f} | |")
+        rows.add("*all so far*", "", "", str(len(base)), f"{sum(size(package) for package in base) / 1e6:.1f}", "")
+    if arguments.save:
+        rows.save()
 
 
 def unique(requirements: Iterable[Requirement]) -> list[Requirement]:

@@ -16,6 +16,7 @@ from math import sqrt
 import structlog
 import trio
 
+from benchmarks.record import Rows, add_save_option
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device import DeviceState
 from stratum_miner.backends.asic.device_spec import DeviceSpec
@@ -40,7 +41,7 @@ class EndlessWork(ScriptedWorkSource):
         return replace(unit, version_mask=lowest_bits(GENERAL_PURPOSE_MASK & rollable, at_once))
 
 
-async def measure(kind: str, nonces: int, hash_rate: float) -> str:
+async def measure(kind: str, nonces: int, hash_rate: float) -> tuple[str, ...]:
     """Measure one device kind and return its row of the table. ``hash_rate`` is in H/s."""
     difficulty = hash_rate / IDLE_AFTER_NONCE.get(kind, NONCES_PER_SECOND) / 2**32
     wanted = nonces if kind not in IDLE_AFTER_NONCE else nonces // 5
@@ -70,9 +71,9 @@ async def measure(kind: str, nonces: int, hash_rate: float) -> str:
     if device.last_error:
         print(f"{kind}: {device.last_error}", file=sys.stderr)
     return (
-        f"| {kind} | {device.nonces} | {ratio:.3f} | {ratio * (1 - half):.3f} to {ratio * (1 + half):.3f} "
-        f"| {device.restarts} | {up:.1f} | {device.work_sent / elapsed:.1f} | {100 * used:.0f} |"
-    )
+        kind, f"{device.nonces}", f"{ratio:.3f}", f"{ratio * (1 - half):.3f} to {ratio * (1 + half):.3f}",
+        f"{device.restarts}", f"{up:.1f}", f"{device.work_sent / elapsed:.1f}", f"{100 * used:.0f}",
+    )  # fmt: skip
 
 
 async def main() -> None:
@@ -82,12 +83,15 @@ async def main() -> None:
     parser.add_argument(
         "--hash-rate", type=float, default=500e3, help="hash rate of each emulator in H/s [default: 500000]"
     )
+    add_save_option(parser)
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    print("| kind | nonces | measured / emulated | 95 % interval | restarts | s to mining | works/s | % CPU, both |")
-    print("|---|---|---|---|---|---|---|---|")
+    columns = ("kind", "nonces", "measured / emulated", "95 % interval", "restarts", "s to mining")
+    rows = Rows("device_rates", "python -m benchmarks.device_rates", (*columns, "works/s", "% CPU, both"))
     for kind in options.kinds:
-        print(await measure(kind, options.nonces, options.hash_rate), flush=True)
+        rows.add(*await measure(kind, options.nonces, options.hash_rate))
+    if options.save:
+        rows.save()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from statistics import median
 import structlog
 import trio
 
+from benchmarks.record import Rows, add_save_option
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner
@@ -95,14 +96,20 @@ async def _until(condition: Callable[[], bool]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--times", type=int, default=2, help="number of failovers [default: 2]")
+    add_save_option(parser)
+    arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    away, back, rate = trio.run(measure, parser.parse_args().times)
-    for name, values in (("failover", away), ("failback", back)):
+    rows = Rows("failover", "python -m benchmarks.failover", ("", "without work", "hashes not made"))
+    away, back, rate = trio.run(measure, arguments.times)
+    for name, values in (
+        ("failover: disconnected, and no connection to the backup pool yet", away),
+        ("switching back to the better pool", back),
+    ):
         lost = median(values) / 1000 * rate / 1e6
-        print(
-            f"{name}: {median(values):.2f} ms without work ({min(values):.2f} to {max(values):.2f}), "
-            f"{lost:.2f} million hashes at {rate / 1e6:.0f} MH/s"
-        )
+        waited = f"{median(values):.1f} ms ({min(values):.1f} to {max(values):.1f})"
+        rows.add(name, waited, f"{lost:.1f} million at {rate / 1e6:.0f} MH/s")
+    if arguments.save:
+        rows.save()
 
 
 if __name__ == "__main__":

@@ -25,10 +25,22 @@ WORKER = Path(__file__).with_name("worker.py")
 CLOCKS = ("processor", "wall")
 ANSWER_S = 120.0
 """Longest wait for the answer of a worker, in seconds."""
-LEAST_PAIRS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long a benchmark is measured."""
+
+    seconds: float
+    """Seconds of turns. Starting the workers comes on top."""
+    least: int
+    """Least number of pairs, also if they take longer."""
+    starts: int
+    """How often the workers are started."""
+
+
+QUICK, THOROUGH = Effort(3.0, 8, 2), Effort(15.0, 24, 3)
 MOST_PAIRS = 60
-STARTS = 3
-"""How often the workers of a benchmark are started in one run."""
 
 
 class BenchmarkError(Exception):
@@ -122,17 +134,16 @@ def workers(benchmark: str, sides: Sequence[Side]) -> Iterator[list[Worker]]:
         yield started
 
 
-def turns(benchmark: str, sides: Sequence[Side], seconds: float, starts: int = STARTS) -> list[list[list[Reading]]]:
-    """Run turns for about so many seconds, and return for each pair the readings of each side.
+def turns(benchmark: str, sides: Sequence[Side], effort: Effort) -> list[list[list[Reading]]]:
+    """Run turns, and return for each pair the readings of each side.
 
-    Starting the workers does not count. The number of pairs is at least ``LEAST_PAIRS``, also if they take longer.
     Raises SkippedError or BenchmarkError.
     """
     pairs: list[list[list[Reading]]] = []
-    for start in range(starts):
+    for start in range(effort.starts):
         with workers(benchmark, sides) as running:
-            until = time.monotonic() + seconds / starts
-            least, most = LEAST_PAIRS * (start + 1) / starts, MOST_PAIRS * (start + 1) / starts
+            until = time.monotonic() + effort.seconds / effort.starts
+            least, most = effort.least * (start + 1) / effort.starts, MOST_PAIRS * (start + 1) / effort.starts
             while len(pairs) < least or (time.monotonic() < until and len(pairs) < most):
                 order = list(range(len(sides)))
                 if len(pairs) % 2:

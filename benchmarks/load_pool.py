@@ -5,17 +5,16 @@
 The pool and the load generator run in one process each. The pool has a scripted node, whose network difficulty is too
 high for any miner to find a block. The node reports a new block every ``--block-every`` seconds, and the pool then
 sends mining.notify to all miners. Beside the report of the generator, the output shows figures of the pool: memory per
-session, shares checked per second, and the processor time of both processes. With ``--workers`` the same miners run a
+session, and the processor time of both processes. With ``--workers`` the same miners run a
 second time on that many Dask workers on this computer, and the two runs are compared.
 """
 
 import argparse
 import multiprocessing
-import os
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection
 
@@ -23,6 +22,7 @@ import psutil
 import trio
 from rich.console import Console
 
+from benchmarks.record import Rows, add_save_option
 from stratum_miner.app.process import logs
 from stratum_miner.app.process.garbage_collection import keep_old_objects
 from stratum_miner.loadtest.cluster import ClusterRun
@@ -34,6 +34,8 @@ from stratum_miner.pool import Pool, PoolConfig, open_pool
 from stratum_miner.reports import load_text
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
 
+SETTINGS = ("miners", "duration", "ramp", "share-rate", "block-every", "workers")
+"""The options that decide what is measured."""
 DIFFICULTY = 1e-7
 """About 430 hashes per share, which a kernel computes in about ten microseconds."""
 
@@ -102,8 +104,33 @@ def run_on_workers(plan: LoadPlan, workers: int) -> LoadReport:
         return ClusterRun(plan, cluster.scheduler_address).execute()
 
 
-def measured(plan: LoadPlan, block_every: float, run: Callable[[LoadPlan], LoadReport]) -> LoadReport:
-    """Run the plan against a new pool, and print the figures of the generator and of the pool."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run: the report of the generator, the memory of the pool in bytes, and the fractions of a processor."""
+
+    report: LoadReport
+    pool_bytes: float
+    pool_use: float
+    generator_use: float
+
+    def cells(self) -> dict[str, str]:
+        report, metrics = self.report, self.report.metrics
+        spreads = [spread.seconds for spread in metrics.notifies.values() if spread.miners > 1]
+        memory = report.memory_per_miner
+        return {
+            "miners with a job": f"{metrics.most_mining:,}",
+            "accepted shares per second": f"{report.shares_per_second:,.0f}",
+            "lost, unanswered, errors": f"{metrics.lost}, {metrics.unanswered}, {sum(metrics.errors.values())}",
+            "memory of the generator per miner": "" if memory is None else f"{memory / 1024:.1f} KiB",
+            "memory of the pool per session": f"{self.pool_bytes / max(1, metrics.most_mining) / 1024:.1f} KiB",
+            "longest spread of a job over all miners": f"{1000 * max(spreads, default=0):.0f} ms",
+            "processor use of the pool": f"{self.pool_use:.0%} of one",
+            "processor use of the generator's main process": f"{self.generator_use:.0%} of one",
+        }
+
+
+def measured(plan: LoadPlan, block_every: float, run: Callable[[LoadPlan], LoadReport]) -> Measured:
+    """Run the plan against a new pool, and print the report of the generator."""
     pipe, other_end = multiprocessing.Pipe()
     pool = multiprocessing.Process(target=run_pool, args=(other_end, block_every, plan.miners + 100), daemon=True)
     pool.start()
@@ -116,15 +143,7 @@ def measured(plan: LoadPlan, block_every: float, run: Callable[[LoadPlan], LoadR
     pipe.send("stop")
     pool.join()
     load_text.show(report, Console(highlight=False, width=80))
-    checked = found["accepted"] + found["rejected"]
-    print(
-        f"pool: {found['bytes'] / max(1, report.metrics.most_mining) / 1024:.1f} KiB per session at the end of the run"
-    )
-    print(
-        f"pool: {checked / elapsed:,.0f} shares/s checked in {found['processor_s']:.1f} s of processor time "
-        f"({found['processor_s'] / elapsed:.0%} of one); generator {spent:.1f} s ({spent / elapsed:.0%})"
-    )
-    return report
+    return Measured(report, found["bytes"], found["processor_s"] / elapsed, spent / elapsed)
 
 
 def main() -> None:
@@ -142,6 +161,7 @@ def main() -> None:
     parser.add_argument(
         "--workers", type=int, default=0, help="Dask workers of a second run; 0: no second run [default: 0]"
     )
+    add_save_option(parser)
     arguments = parser.parse_args()
     plan = LoadPlan(
         host="127.0.0.1",
@@ -151,12 +171,24 @@ def main() -> None:
         ramp=min(arguments.ramp, arguments.duration / 2),
         share_rate=arguments.share_rate,
     )
-    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the run")
-    first = measured(plan, arguments.block_every, run_here)
+    given = vars(arguments)
+    words = ["python -m benchmarks.load_pool", *(f"--{name} {given[name.replace('-', '_')]:g}" for name in SETTINGS)]
+    runs = {"one process": measured(plan, arguments.block_every, run_here)}
     if arguments.workers:
-        second = measured(plan, arguments.block_every, partial(run_on_workers, workers=arguments.workers))
-        print(f"one process before, {arguments.workers} workers after:")
-        load_text.comparison(first.to_json(), second.to_json(), Console(highlight=False, width=80))
+        run = partial(run_on_workers, workers=arguments.workers)
+        runs[f"{arguments.workers} workers"] = measured(plan, arguments.block_every, run)
+    heads, _ = load_text.latencies(next(iter(runs.values())).report.metrics)
+    phases = Rows("load-phases", " ".join(words), ("run", *heads))
+    for name, each in runs.items():
+        for row in load_text.latencies(each.report.metrics)[1]:
+            phases.add(name, *row)
+    figures = Rows("load", " ".join(words), ("figure", *runs))
+    columns = [each.cells() for each in runs.values()]
+    for name in columns[0]:
+        figures.add(name, *(column[name] for column in columns))
+    if arguments.save:
+        phases.save()
+        figures.save()
 
 
 if __name__ == "__main__":

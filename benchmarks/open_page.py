@@ -8,7 +8,6 @@ Every share is a block on the embedded chain, so there are more events than on o
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import socket
@@ -26,6 +25,7 @@ import trio
 from selenium import webdriver
 from selenium.webdriver.support.wait import WebDriverWait
 
+from benchmarks.record import Rows, add_save_option
 from benchmarks.watching import browsing, free_port, wait_for
 from stratum_miner.emulators import Emulator
 
@@ -169,7 +169,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--minutes", type=float, default=30.0, help="minutes to keep the page open [default: 30]")
     parser.add_argument("--devices", type=int, default=12, help="number of emulated devices [default: 12]")
+    add_save_option(parser)
     options = parser.parse_args(arguments)
+    rows = Rows("open_page", "python -m benchmarks.open_page", ("figure", "value"))
     stratum, http = free_port(), free_port()
     difficulty = f"{HASH_RATE * options.devices * SHARE_S / 2**32:g}"
     with ExitStack() as stack:
@@ -183,7 +185,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wait_for(f"http://127.0.0.1:{http}/health", miner)
         relay = Relay(http)
         browser = stack.enter_context(browsing())
-        print(json.dumps(watch(browser, relay, options.minutes), indent=2))
+        for name, value in watch(browser, relay, options.minutes).items():
+            rows.add(name.replace("_", " "), str(value))
+    if options.save:
+        rows.save()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """What each result says about its origin: commit, date, computer, and load."""
 
+import argparse
 import json
 import os
 import platform
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +58,39 @@ def rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: rounded(item) for key, item in value.items()}
     return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+class Rows:
+    """A result whose table has a form of its own. Each row is printed as soon as it is measured.
+
+    ``name``: name of the file in docs/measured/figures.
+    """
+
+    def __init__(self, name: str, command: str, columns: Sequence[str]) -> None:
+        self._name, self._columns = name, list(columns)
+        self._origin = origin(command)
+        self._rows: list[list[str]] = []
+        self._print(columns)
+        self._print(["---"] * len(columns))
+
+    def add(self, *cells: str) -> None:
+        """Add a row, and print it."""
+        if len(cells) != len(self._columns):
+            raise ValueError(f"expected {len(self._columns)} cells, got {len(cells)}")
+        self._rows.append(list(cells))
+        self._print(cells)
+
+    def save(self) -> None:
+        """Write the result to docs/measured/figures."""
+        save(self._name, {**self._origin, "columns": self._columns, "rows": self._rows})
+
+    @staticmethod
+    def _print(cells: Sequence[str]) -> None:
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def add_save_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that writes the result to the folder from which the tables of the documents come."""
+    parser.add_argument(
+        "--save", action="store_true", help="write the result to docs/measured/figures, from where the tables come"
+    )

@@ -30,7 +30,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from math import comb
 from statistics import median
 
 import httpx2
@@ -38,7 +37,9 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.support.wait import WebDriverWait
 
+from benchmarks.interval import median_interval
 from benchmarks.pools import notify_one as serve
+from benchmarks.record import Rows, add_save_option
 from stratum_miner.backends.cpu.choice import choose
 
 JOB_INTERVAL_S = 5.0
@@ -229,26 +230,14 @@ def browsing() -> Iterator[webdriver.Chrome]:
             driver.quit()
 
 
-def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
-    """Return the confidence interval of the median from order statistics, which assumes nothing about the distribution.
-
-    If there are too few values for this confidence, it is the range from the lowest to the highest value.
-    """
-    ordered, count = sorted(values), len(values)
-    outside = 0.0
-    for cut in range(count // 2):
-        outside += 2 * comb(count, cut) / 2**count
-        if outside > 1 - confidence:
-            return ordered[max(0, cut - 1)], ordered[min(count - 1, count - cut)]
-    return ordered[0], ordered[-1]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--pairs", type=int, default=7, help="number of pairs of runs [default: 7]")
     parser.add_argument("--seconds", type=float, default=60.0, help="seconds of each run [default: 60]")
     parser.add_argument("--same", action="store_true", help="let the browser share the miner's processors")
+    add_save_option(parser)
     arguments = parser.parse_args()
+    rows = Rows("browser", "python -m benchmarks.watching", ("figure", "value"))
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2 and not arguments.same:
         raise SystemExit("expected at least two usable processors, got one; add --same to share it with the browser")
@@ -261,15 +250,17 @@ def main() -> None:
         miner = Miner(arguments.seconds, own, kernel)
         watched = partial(miner.watched, browser)
         pairs = [one_pair(miner.unwatched, watched, on_first=bool(pair % 2)) for pair in range(arguments.pairs)]
-    ratios = [on.hash_rate / off.hash_rate for off, on in pairs]
-    low, high = interval(ratios)
-    added = [on.main_thread - off.main_thread for off, on in pairs]
-    print(
-        f"{kernel}, {len(own)} of {len(usable)} processors, {len(pairs)} pairs of {arguments.seconds:g} s: "
-        f"watched {median(ratios):.2%} of unwatched (95 %: {low:.2%} to {high:.2%}); "
-        f"the main thread uses {median(added):.2%} of a processor more, "
-        f"which is {median(added) / len(own):.2%} of the miner's processors"
+    ratio = median_interval([on.hash_rate / off.hash_rate for off, on in pairs])
+    without, with_all = (median(pair[index].main_thread for pair in pairs) for index in (0, 1))
+    where = f"{kernel}, {len(own)} of {len(usable)} processors, {len(pairs)} pairs of {arguments.seconds:g} s"
+    rows.add(
+        f"hash rate with screen, page and metrics, divided by the rate without them ({where})",
+        f"{ratio.median:.2%} ({ratio.low:.2%} to {ratio.high:.2%})",
     )
+    rows.add("processor use of the main thread without them", f"{without:.2%} of a processor")
+    rows.add("processor use of the main thread with them", f"{with_all:.2%} of a processor")
+    if arguments.save:
+        rows.save()
 
 
 def one_pair(unwatched: Run, watched: Run, *, on_first: bool) -> tuple[Measured, Measured]:

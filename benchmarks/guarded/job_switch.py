@@ -22,10 +22,10 @@ from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
 from stratum_miner.client.dialing.dialer import Dialer
 from stratum_miner.miner import Miner
 
-INTERVAL_S = 0.015
-FIRST = 15
+INTERVAL_S = 0.012
+FIRST = 12
 """Number of switches that are not measured, because search threads are still starting."""
-SWITCHES = 40
+SWITCHES = 25
 
 
 class TimedStream(trio.abc.Stream):

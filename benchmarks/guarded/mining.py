@@ -24,7 +24,7 @@ from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner
 
 JOB_INTERVAL_S = 0.5
-SLICES = 12
+SLICES = 8
 """Least number of measured slices of each thread in a turn. A slice takes about 30 ms."""
 LIMIT_S = 20.0
 """Longest wait for these slices. On a busy computer, a search thread waits long for a processor."""

@@ -19,7 +19,7 @@ from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner
 
 DIFFICULTY = 1e-9
-FIRST, MEASURED = 100, 800
+FIRST, MEASURED = 100, 500
 """Number of accepted shares before the measurement, and of the measured ones."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import check, harness
-from benchmarks.harness import BenchmarkError, Side, SkippedError, compare, figures, turns
+from benchmarks.harness import QUICK, BenchmarkError, Effort, Side, SkippedError, compare, figures, turns
 from benchmarks.reading import Reading
 from benchmarks.table import NAMES, TABLE, Benchmark
 
@@ -71,7 +71,6 @@ def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Side]:
     worker = tmp_path / "worker.py"
     worker.write_text(WORKER)
     monkeypatch.setattr(harness, "WORKER", worker)
-    monkeypatch.setattr(harness, "LEAST_PAIRS", 4)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     found = []
@@ -83,7 +82,7 @@ def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Side]:
 
 
 def test_the_sides_take_turns_and_each_is_first_in_every_second_pair(sides: list[Side], tmp_path: Path) -> None:
-    found = turns("works", sides, 0.0, starts=2)
+    found = turns("works", sides, Effort(0.0, 4, 2))
     assert len(found) == 4
     assert all(len(pair) == 2 and pair[0][0].guards == ("wall",) for pair in found)
     assert (tmp_path / "order").read_text() == "ABBAABBA"
@@ -91,12 +90,12 @@ def test_the_sides_take_turns_and_each_is_first_in_every_second_pair(sides: list
 
 def test_what_a_side_does_not_have_is_skipped_with_its_reason(sides: list[Side]) -> None:
     with pytest.raises(SkippedError, match="A: it has no such path"):
-        turns("skips", sides, 0.0)
+        turns("skips", sides, QUICK)
 
 
 def test_a_worker_that_ends_is_a_failure_with_its_last_words(sides: list[Side]) -> None:
     with pytest.raises(BenchmarkError, match="breaks with the code of A ended: a broken benchmark"):
-        turns("breaks", sides, 0.0)
+        turns("breaks", sides, QUICK)
 
 
 class Runs:
