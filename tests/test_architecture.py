@@ -31,8 +31,8 @@ def test_every_package_is_explained() -> None:
     assert listed == set(rooms())
 
 
-APART = frozenset({"audit", "end_to_end", "examples", "fuzz", "native", "packaging", "realpool"})
-"""Folders of tests that are about more than one package."""
+APART = frozenset({"audit", "benchmarks", "end_to_end", "examples", "fuzz", "native", "packaging", "realpool"})
+"""Folders of tests that are not about one package of the program."""
 
 
 def test_tests_stand_where_what_they_test_stands() -> None:
