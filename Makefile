@@ -70,7 +70,7 @@ bench-check: $(STAMP)
 	@$(BIN)/python -m benchmarks.check --base $(BASE) $(if $(QUICK),--quick)
 
 # Figures of docs/measured again, from the code of a commit, on a computer that does nothing else: those that run in turns
-# (5 minutes), and those that MEASURE names. All others take an hour more: MEASURE='failover load_pool device_rates watching
+# (5 minutes), and those that MEASURE names. All others take an hour more: MEASURE='failover load_pool device_rates browser
 # attacks open_page dependencies'. benchmarks.against_miner is run by hand, because it needs the binary of another miner.
 MEASURE ?= failover load_pool
 LOAD := --duration 40 --ramp 14 --block-every 8 --workers 3

@@ -9,20 +9,21 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.harness import THOROUGH, BenchmarkError, Side, SkippedError, figures, turns
+from benchmarks.harness import THOROUGH, BenchmarkError, Side, SkippedError, figures, measured_alone
 from benchmarks.record import add_save_option, origin, save
-from benchmarks.table import NAMES, TABLE
+from benchmarks.table import NAMES, OTHERS, TABLE
 from benchmarks.tables import text_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command, and return its exit code: 0, or 3 if a benchmark could not be run."""
     names = "\n".join(f"  {each.name:<12} {each.what}" for each in TABLE)
+    others = "\n".join(f"  {name:<14} {what}" for name, what in OTHERS.items())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measures this checkout in turns, and prints medians with their 95 % intervals, which come from "
         "the bootstrap of the median.",
-        epilog=f"benchmarks:\n{names}",
+        epilog=f"benchmarks in turns:\n{names}\n\nothers; python -m benchmarks.NAME --help says more:\n{others}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure [default: all]")
@@ -43,14 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             continue
         source = origin(f"python -m benchmarks {benchmark.name}")
         try:
-            pairs = turns(benchmark.name, [side], replace(THOROUGH, seconds=options.seconds))
+            readings = measured_alone(benchmark.name, side, replace(THOROUGH, seconds=options.seconds))
         except (BenchmarkError, SkippedError) as error:
             print(f"{benchmark.name}: {error}", file=sys.stderr)
             code = 3
             continue
-        found = figures([pair[0] for pair in pairs])
+        found = figures(readings)
         result: dict[str, Any] = {
-            **source, "what": benchmark.what, "turns": len(pairs), "figures": msgspec.to_builtins(found),
+            **source, "what": benchmark.what, "turns": len(readings), "figures": msgspec.to_builtins(found),
         }  # fmt: skip
         print(f"{benchmark.name}: {benchmark.what}\n{text_of(result)}\n", flush=True)
         if options.save:

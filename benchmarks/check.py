@@ -27,7 +27,16 @@ FAILED, BROKEN, USAGE = 1, 3, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command, and return its exit code: 0, 1 if a figure failed, 2 for wrong usage, 3 if a benchmark broke."""
+    """Run the command, and return its exit code: 0, 1 if a figure failed, 2 for wrong usage, 3 if a benchmark broke, or
+    130 after Ctrl-C."""
+    try:
+        return checked(arguments)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def checked(arguments: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.check",
         description="Compares the speed of this checkout with that of another commit. Exits with 1 if a figure fails.",

@@ -5,15 +5,16 @@ turn of each side, directly one after the other. In every second pair the other 
 anew several times in a run, because two processes with the same code differ a little in all their turns.
 """
 
+import hashlib
 import json
 import os
 import selectors
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ class Effort:
 
 QUICK, THOROUGH = Effort(3.0, 8, 2), Effort(15.0, 24, 3)
 MOST_PAIRS = 60
+YARDSTICK = 2000
+"""Number of repetitions in one measurement of the yardstick, some tens of milliseconds."""
 
 
 class BenchmarkError(Exception):
@@ -134,8 +137,12 @@ def workers(benchmark: str, sides: Sequence[Side]) -> Iterator[list[Worker]]:
         yield started
 
 
-def turns(benchmark: str, sides: Sequence[Side], effort: Effort) -> list[list[list[Reading]]]:
+def turns(
+    benchmark: str, sides: Sequence[Side], effort: Effort, also: Callable[[], Reading] | None = None
+) -> list[list[list[Reading]]]:
     """Run turns, and return for each pair the readings of each side.
+
+    ``also``: measured in this process right after each pair. Its reading becomes the last one of each side.
 
     Raises SkippedError or BenchmarkError.
     """
@@ -149,8 +156,33 @@ def turns(benchmark: str, sides: Sequence[Side], effort: Effort) -> list[list[li
                 if len(pairs) % 2:
                     order.reverse()
                 readings = {index: running[index].turn() for index in order}
-                pairs.append([readings[index] for index in range(len(sides))])
+                more = [] if also is None else [also()]
+                pairs.append([[*readings[index], *more] for index in range(len(sides))])
     return pairs
+
+
+def yardstick() -> Reading:
+    """Return the cost of a fixed piece of work: JSON and SHA-256, as most of the measured code has them.
+
+    A figure without another one in its turn is compared with it, so that a computer whose speed drifts, or another
+    computer, changes the ratio less than the figure.
+    """
+    message = {"id": 1, "method": "mining.submit", "params": ["worker", "job", "00" * 8, "5f5e1000", "12345678"]}
+    wall, used = time.perf_counter(), time.thread_time()
+    for _ in range(YARDSTICK):
+        hashlib.sha256(json.dumps(json.loads(json.dumps(message))).encode()).digest()
+    wall, used = time.perf_counter() - wall, time.thread_time() - used
+    return Reading("yardstick", "message", wall / YARDSTICK, used / YARDSTICK, guards=())
+
+
+def measured_alone(benchmark: str, side: Side, effort: Effort) -> list[list[Reading]]:
+    """Run turns of one side, each with the yardstick, and return the readings of each turn."""
+    found = []
+    for pair in turns(benchmark, [side], effort, also=yardstick):
+        *readings, mark = pair[0]
+        partner = [each if each.against or not each.guards else replace(each, against=mark.figure) for each in readings]
+        found.append([*partner, mark])
+    return found
 
 
 def cost(reading: Reading, clock: str) -> float | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-RESAMPLES = 2000
+RESAMPLES = 1000
 CONFIDENCE = 0.95
 TIMES = 3.0
 """A figure fails if its ratio lies further above 1 than this many times half the length of its interval."""

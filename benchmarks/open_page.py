@@ -25,8 +25,8 @@ import trio
 from selenium import webdriver
 from selenium.webdriver.support.wait import WebDriverWait
 
+from benchmarks.browser import browsing, free_port, wait_for
 from benchmarks.record import Rows, add_save_option
-from benchmarks.watching import browsing, free_port, wait_for
 from stratum_miner.emulators import Emulator
 
 KIND = "bitaxe-gamma"

@@ -1,6 +1,8 @@
 """Processor time of other processes, the wait of a thread for a processor, and processes that serve a benchmark."""
 
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,5 +47,13 @@ def serving(serve: Callable[..., None], *arguments: Any) -> Iterator[tuple[int, 
 
 def _serve(serve: Callable[..., None], pipe: Connection, other_end: Connection, *arguments: Any) -> None:
     other_end.close()
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     logs.configure(level="warning")
     serve(pipe, *arguments)
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this process when its parent has ended, also if the parent was killed."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)

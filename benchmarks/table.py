@@ -39,3 +39,15 @@ TABLE = (
 )
 NAMES = tuple(each.name for each in TABLE)
 QUICK_NAMES = tuple(each.name for each in TABLE if each.quick)
+
+OTHERS = {
+    "against_miner": "The kernels, compared with the binary of another miner.",
+    "attacks": "What attackers can make each command use.",
+    "browser": "The hash rate with screen, page and metrics, compared with the rate without them.",
+    "dependencies": "Sizes and import times of the dependencies.",
+    "device_rates": "The hash rate of each kind of device, from the nonces of its emulator.",
+    "failover": "The time without work when the active pool fails.",
+    "load_pool": "The pool and the load generator with 10,000 miners.",
+    "open_page": "What the page costs when it is open for half an hour.",
+}
+"""The benchmarks that are modules of their own: the name of the module, and what it measures."""

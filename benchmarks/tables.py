@@ -39,8 +39,8 @@ def rate(figure: dict[str, Any]) -> str:
 
 
 def ratio(figure: dict[str, Any]) -> str:
-    """Return the ratio to the other figure of the same turn."""
-    if figure["ratio"] is None:
+    """Return the ratio to the other figure of the same turn. That to the yardstick is only in the saved result."""
+    if figure["ratio"] is None or figure["against"] == "yardstick":
         return ""
     low, middle, high = (digits(figure["ratio"][key]) for key in ("low", "median", "high"))
     return f"{middle} ({low} to {high}) times {figure['against']}"
@@ -59,6 +59,7 @@ def rows(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
             ratio(figure),
         )
         for figure in result["figures"]
+        if figure["name"] != "yardstick"
     ]
     kept = [index for index in range(len(COLUMNS)) if any(row[index] for row in full)]
     return [COLUMNS[index] for index in kept], [[row[index] for index in kept] for row in full]

@@ -30,6 +30,8 @@ REQUESTS = 20
 DRAWINGS = 10
 STEPS = 20
 WAIT_S = 30.0
+LONGEST_S = 1800.0
+"""Seconds after which the miner ends by itself, if this process was killed."""
 COLUMNS, LINES = 120, 40
 
 
@@ -46,6 +48,7 @@ def miner(address: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
             [
                 sys.executable, "-P", "-m", "stratum_miner", "mine", "--no-config", "-u", "bench", "--quiet",
                 "--backend", "simulated", "--backend-option", "hash_rate=1000",
+                "--time-limit", f"{LONGEST_S:g}",
                 "-o", address, "--http", f"127.0.0.1:{port}",
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import check, harness
 from benchmarks.harness import QUICK, BenchmarkError, Effort, Side, SkippedError, compare, figures, turns
 from benchmarks.reading import Reading
-from benchmarks.table import NAMES, TABLE, Benchmark
+from benchmarks.table import NAMES, OTHERS, TABLE, Benchmark
 
 ONE = Benchmark("one", "A benchmark.")
 
@@ -88,6 +88,26 @@ def test_the_sides_take_turns_and_each_is_first_in_every_second_pair(sides: list
     assert (tmp_path / "order").read_text() == "ABBAABBA"
 
 
+def test_a_figure_without_another_one_is_compared_with_the_yardstick(sides: list[Side]) -> None:
+    """Not one whose time nothing guards, such as that of a pool without the proxy."""
+    found = harness.measured_alone("works", sides[0], Effort(0.0, 3, 1))
+    assert [[each.figure for each in turn] for turn in found] == [["a", "yardstick"]] * 3
+    figure, mark = figures(found)
+    assert (figure.against, mark.against) == ("yardstick", "")
+    assert figure.ratio is not None
+    assert mark.wall_s is not None
+    assert figure.ratio.median == pytest.approx(1 / mark.wall_s.median)
+
+
+def test_ctrl_c_ends_with_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def pressed(name: str) -> tuple[Side, str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(check, "base_side", pressed)
+    assert check.main(["--base", "HEAD~1"]) == 130
+    assert capsys.readouterr() == ("", "stopped\n")
+
+
 def test_what_a_side_does_not_have_is_skipped_with_its_reason(sides: list[Side]) -> None:
     with pytest.raises(SkippedError, match="A: it has no such path"):
         turns("skips", sides, QUICK)
@@ -150,3 +170,4 @@ def test_each_line_of_the_table_has_its_module() -> None:
     folder = Path(harness.__file__).parent / "guarded"
     assert sorted(NAMES) == sorted(path.stem for path in folder.glob("[a-z]*.py"))
     assert all(each.what.endswith(".") for each in TABLE)
+    assert all((folder.parent / f"{name}.py").is_file() for name in OTHERS)

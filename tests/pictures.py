@@ -1,6 +1,6 @@
 """Takes the pictures of the documents: the page in headless Chromium, and the screen of a terminal.
 
-    python -m benchmarks.pictures [--seconds 150]
+    python -m tests.pictures [--seconds 150]
 
 The script starts a pool on an embedded regtest chain, an emulated Bitaxe and an emulated Block Erupter, and a miner
 with these devices and one search thread. After some minutes it writes ``page.png`` and ``screen.svg`` to docs/images.
@@ -22,7 +22,7 @@ import msgspec
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from benchmarks.watching import browsing, free_port, wait_for
+from benchmarks.browser import browsing, free_port, wait_for
 from stratum_miner.monitoring.screen.layout import ScreenState, draw
 from stratum_miner.monitoring.screen.live import FOOT
 from stratum_miner.monitoring.view import View

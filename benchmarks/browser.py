@@ -1,6 +1,6 @@
 """Measures what watching costs: the hash rate with screen, page and metrics, divided by the hash rate without them.
 
-    python -m benchmarks.watching [--pairs 7] [--seconds 60] [--same]
+    python -m benchmarks.browser [--pairs 7] [--seconds 60] [--same]
 
 "On" means: the status screen on a pseudo-terminal, the page open in a browser, and metrics scraped every second. "Off"
 means: none of these, and no HTTP server. In every second pair "on" comes first. The miner uses all processors except
@@ -237,7 +237,7 @@ def main() -> None:
     parser.add_argument("--same", action="store_true", help="let the browser share the miner's processors")
     add_save_option(parser)
     arguments = parser.parse_args()
-    rows = Rows("browser", "python -m benchmarks.watching", ("figure", "value"))
+    rows = Rows("browser", "python -m benchmarks.browser", ("figure", "value"))
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2 and not arguments.same:
         raise SystemExit("expected at least two usable processors, got one; add --same to share it with the browser")
