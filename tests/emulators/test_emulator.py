@@ -280,6 +280,10 @@ async def test_unplugged_at_the_moment_when_a_driver_writes() -> None:
             await trio.testing.wait_all_tasks_blocked()
             device.replug()
             os.close(port)
+            with opened(device.path) as again:
+                os.write(again.fd, bytes(64))
+                await trio.testing.wait_all_tasks_blocked()
+            assert device.plugged_in
 
 
 async def test_unplugged_in_the_middle_of_answers_it_rests() -> None:

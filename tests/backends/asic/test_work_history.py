@@ -90,9 +90,11 @@ def test_a_nonce_of_void_work_is_stale_and_no_error() -> None:
 
 def test_a_wrong_job_id_is_recovered() -> None:
     history = WorkHistory(REAL_BOUND, remembered=4)
-    history.add(0x10, corpus_unit("02000000"), [0x20000000])
+    right = history.add(0x10, corpus_unit("02000000"), [0x20000000])
     history.add(0x18, corpus_unit("04000000"), [0x20000000])
-    assert history.verify(ReportedNonce(unhex("0faed942"), ((0x18, 0), (0x70, 0)))) is not None
+    verified = history.verify(ReportedNonce(unhex("0faed942"), ((0x18, 0), (0x70, 0))))
+    assert verified is not None
+    assert verified.work is right
 
 
 def test_forgotten_work_proves_nothing() -> None:
