@@ -19,6 +19,8 @@ HARD = "1d00ffff"
 """Difficulty 1 in the compact form (nbits): so high that a miner finds no block during the measurement."""
 LOW_DIFFICULTY = 23
 """Error code of a share above the target. At the lowest difficulty this is about one nonce in 65,536."""
+BATCH = 64
+"""Number of shares that a rig sends at once."""
 NEVER_S = 1e6
 """Seconds between two jobs of a pool that sends a new job for a new block only."""
 
@@ -91,11 +93,14 @@ class Rig:
         while not (self._job_id and self._extranonce2):
             self._receive()
 
-    def submit(self) -> None:
-        """Send the next share."""
-        self._nonce += 1
-        params = ["bench", self._job_id, self._extranonce2, self._ntime, f"{self._nonce:08x}"]
-        self._send({"id": 3, "method": "mining.submit", "params": params})
+    def submit(self, count: int = 1) -> None:
+        """Send so many shares at once."""
+        lines = []
+        for _ in range(count):
+            self._nonce += 1
+            params = ["bench", self._job_id, self._extranonce2, self._ntime, f"{self._nonce:08x}"]
+            lines.append(json.dumps({"id": 3, "method": "mining.submit", "params": params}))
+        self._socket.sendall("".join(f"{line}\n" for line in lines).encode())
 
     def wait_for_reply(self) -> None:
         """Wait until the oldest share without a reply has one."""
@@ -110,13 +115,15 @@ class Rig:
         while self._receive().get("method") != "mining.notify":
             pass
 
-    def submit_many(self, count: int, window: int = 64) -> None:
-        """Submit so many shares, with at most ``window`` without a reply at any time, and wait for all replies."""
-        for number in range(count + window):
-            if number >= window:
+    def submit_many(self, batches: int) -> None:
+        """Submit so many batches of shares, each when all shares of the one before have replies.
+
+        With batches, the work of the other side for a share depends little on when its process is scheduled.
+        """
+        for _ in range(batches):
+            self.submit(BATCH)
+            for _ in range(BATCH):
                 self.wait_for_reply()
-            if number < count:
-                self.submit()
 
     def _receive(self) -> dict[str, Any]:
         line = self._lines.readline()

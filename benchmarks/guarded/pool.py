@@ -1,7 +1,7 @@
 """The pool's processor time for a share, and for sending a new job to a miner.
 
-The pool runs in a process of its own. Shares come from one connection, which keeps 64 of them without a reply. A new
-job goes to many connections, each of which has then received it.
+The pool runs in a process of its own. Shares come from one connection, in batches of 64. A new job goes to many
+connections, each of which has then received it.
 """
 
 import itertools
@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from benchmarks.pools import Rig, serve_pool
+from benchmarks.pools import BATCH, Rig, serve_pool
 from benchmarks.processes import processor_s, serving
 from benchmarks.reading import Reading, Turn
 
-SHARES = 1500
+BATCHES = 25
 MINERS = 200
-JOBS = 4
+JOBS = 10
 
 
 @contextmanager
@@ -27,9 +27,12 @@ def opened() -> Iterator[Turn]:
 
         def turn() -> list[Reading]:
             used, wall = processor_s(pool), time.perf_counter()
-            rigs[0].submit_many(SHARES)
+            rigs[0].submit_many(BATCHES)
             share = Reading(
-                "share", "share", (time.perf_counter() - wall) / SHARES, (processor_s(pool) - used) / SHARES
+                "share",
+                "share",
+                (time.perf_counter() - wall) / (BATCHES * BATCH),
+                (processor_s(pool) - used) / (BATCHES * BATCH),
             )
             used, wall = processor_s(pool), time.perf_counter()
             for _ in range(JOBS):

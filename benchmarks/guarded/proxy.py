@@ -11,13 +11,14 @@ from statistics import median
 
 import trio
 
-from benchmarks.pools import Rig, serve_pool
+from benchmarks.pools import BATCH, Rig, serve_pool
 from benchmarks.processes import processor_s, serving
 from benchmarks.reading import Reading, Turn
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.proxy import ProxyConfig, open_proxy
 
-SHARES = 1500
+BATCHES = 25
+SHARES = BATCHES * BATCH
 ANSWERS = 50
 
 
@@ -50,18 +51,18 @@ def opened() -> Iterator[Turn]:
         def turn() -> list[Reading]:
             waits = [(until_reply_s(direct), until_reply_s(through)) for _ in range(ANSWERS)]
             begun = time.perf_counter()
-            direct.submit_many(SHARES)
+            direct.submit_many(BATCHES)
             pool_only = (time.perf_counter() - begun) / SHARES
             used, begun = processor_s(proxy), time.perf_counter()
-            through.submit_many(SHARES)
+            through.submit_many(BATCHES)
             wall, used = time.perf_counter() - begun, processor_s(proxy) - used
             return [
-                Reading("direct, 64 open", "share", pool_only, None, guards=()),
-                Reading("through the proxy, 64 open", "share", wall / SHARES, used / SHARES, against="direct, 64 open"),
-                Reading("direct, one open", "share", median(wait for wait, _ in waits), None, guards=()),
+                Reading("direct, 64 at once", "share", pool_only, None, guards=()),
+                Reading("proxy, 64 at once", "share", wall / SHARES, used / SHARES, against="direct, 64 at once"),
+                Reading("direct, one at a time", "share", median(wait for wait, _ in waits), None, guards=()),
                 Reading(
-                    "through the proxy, one open", "share", median(wait for _, wait in waits), None,
-                    guards=("wall",), against="direct, one open",
+                    "proxy, one at a time", "share", median(wait for _, wait in waits), None,
+                    guards=("wall",), against="direct, one at a time",
                 ),
             ]  # fmt: skip
 
