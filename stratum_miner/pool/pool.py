@@ -252,8 +252,7 @@ class Pool:
     def _note_recovery(self) -> None:
         _log.info("node_recovered")
         self._node_error = None
-        self._events.add(events.NodeRecovered())
-        self._events.deliver()
+        self._events.add(events.NodeRecovered())  # delivered with the template that follows
 
     # ---- jobs -----------------------------------------------------------------------------------------------------
 
@@ -274,14 +273,12 @@ class Pool:
 
     async def _renew_jobs(self) -> None:
         interval = self.config.notify_interval
-        due = trio.current_time() + interval
         while True:
-            await trio.sleep_until(due)
             now = trio.current_time()
             if self._jobs.current is not None and now >= self._published_at + interval:
                 self._publish(self._jobs.renew(now))
             # Check again one interval after the last publication, but at the earliest half an interval from now.
-            due = max(self._published_at, now - interval / 2) + interval
+            await trio.sleep_until(max(self._published_at, now - interval / 2) + interval)
 
     async def _tick(self) -> None:
         while True:

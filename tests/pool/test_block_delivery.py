@@ -260,3 +260,15 @@ async def test_a_block_whose_parent_comes_later_is_given_with_it(autojump_clock:
     assert (await setting.deliver(first, 1)).accepted
     assert await setting.delivery.resubmit(template_on(first, 2))
     assert setting.node.submitted[-2:] == [first, second]
+
+
+async def test_two_blocks_in_the_same_place_are_given_up_together(autojump_clock: Clock) -> None:
+    setting = Setting()
+    setting.node.fail("no route")
+    async with trio.open_nursery() as nursery:
+        for nonce in (0, 1):
+            nursery.start_soon(setting.deliver, bytes(4) + GENESIS + bytes(43) + bytes([nonce]), 1)
+            await trio.testing.wait_all_tasks_blocked()
+    assert trio.current_time() == 60
+    assert setting.told == ["unreachable"] * 2
+    assert setting.delivery.submitted == 2

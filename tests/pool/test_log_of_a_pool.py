@@ -3,10 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 from structlog.testing import capture_logs
 
+from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.pool import MinerAuthorized, PoolEvent, events
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.nodes.base import SubmitResult
@@ -176,3 +178,34 @@ async def test_the_events_of_shares_say_whose_they_are(autojump_clock: Clock) ->
     assert rejected == events.ShareRejected(1, "alice.rig", job_id, ErrorReason.DUPLICATE, "duplicate share")
     assert events.DifficultyChanged(1, 1e-8) in seen
     assert MinerAuthorized(1, "alice.rig", "wire_miner/1") in seen
+
+
+class ClosedChannel:
+    """Takes no more blocks; the first try to send one finds a full channel, if that is said."""
+
+    def __init__(self, *, full: bool) -> None:
+        self.full = full
+
+    def send_nowait(self, block: object) -> None:
+        """Fail."""
+        raise trio.WouldBlock if self.full else trio.BrokenResourceError
+
+    async def send(self, block: object) -> None:
+        """Fail."""
+        raise trio.BrokenResourceError
+
+
+@pytest.mark.parametrize("full", [True, False])
+async def test_a_block_that_comes_when_the_pool_is_cancelled_is_named(autojump_clock: Clock, full: bool) -> None:
+    with capture_logs() as logs:
+        async with pool_of(ScriptedNode(make_template(nbits=EASY_BITS))) as (pool, listener):
+            client = listener.connect()
+            await client.login()
+            pool._send_candidate = ClosedChannel(full=full)  # type: ignore[assignment]  # as it is then
+            share = client.miner.solve()
+            assert await client.submit(share) == 0, "the share is good"
+            await trio.testing.wait_all_tasks_blocked()
+    header = client.miner.jobs[0].header(share[2], int(share[3], 16), int(share[4], 16))
+    digest = sha256d(header)[::-1].hex()
+    assert lines(logs, "block_lost") == [("block_lost", "error", digest, "the pool was cancelled")]
+    assert 5 <= trio.current_time() < 6.1, "the grace for blocks that are not answered"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from unittest.mock import patch
 
 import pytest
 import trio
@@ -42,10 +43,10 @@ async def test_a_job_is_renewed_within_three_quarters_of_a_minute(autojump_clock
             published.append(trio.current_time())
 
     async with pool_of(node, on_event=note):
-        await trio.sleep(10)
+        await trio.sleep(40)
         node.push(make_template(102))
         await trio.sleep(66)
-        assert published == [0.0, 10.0, 45.0, 75.0], "looked at after 30 s, and again after half of that"
+        assert published == [0.0, 30.0, 40.0, 75.0, 105.0], "looked at after 60 s, and again after half of 30"
 
 
 async def test_the_first_job_of_a_node_that_was_away_is_renewed_in_time_too(autojump_clock: Clock) -> None:
@@ -181,3 +182,65 @@ async def test_an_unknown_port_is_named(autojump_clock: Clock) -> None:
     async with pool_of(ScriptedNode()) as (pool, _):
         with pytest.raises(RuntimeError, match=r"^Pool.port: expected a TCP listener, got none"):
             _ = pool.port
+
+
+async def test_a_block_that_arrives_late_is_reported_when_it_arrives(autojump_clock: Clock) -> None:
+    submitted_at: list[float] = []
+    reported: list[tuple[float, bool]] = []
+
+    def judge(_: bytes) -> SubmitResult:
+        submitted_at.append(trio.current_time())
+        return SubmitResult.from_text(None)
+
+    node = ScriptedNode(make_template(nbits=EASY_BITS), judge=judge)
+
+    def note(event: PoolEvent) -> None:
+        if isinstance(event, events.BlockFound):
+            reported.append((trio.current_time(), event.accepted))
+
+    async with pool_of(node, on_event=note) as (_, listener):
+        client = listener.connect()
+        await client.login()
+        node.fail("no route")
+        assert await client.submit(client.miner.solve()) == 0
+        await trio.sleep(65)
+        node.recover()
+        await trio.sleep(20)
+    assert reported == [(60.0, False), (submitted_at[0], True)]
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+async def test_the_result_of_a_weak_block_is_reported_once_it_is_known(autojump_clock: Clock, is_taken: bool) -> None:
+    node = ScriptedNode(
+        make_template(nbits=EASY_BITS), judge=lambda _: SubmitResult.from_text(None if is_taken else "bad-cb-amount")
+    )
+    seen: list[PoolEvent] = []
+    async with pool_of(node, replace(CONFIG, difficulty=1e-5), seen.append) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        job = client.miner.jobs[0]
+        code = await client.submit(client.miner.solve(at_most=job.network_target, above=job.target))
+        await trio.testing.wait_all_tasks_blocked()
+        assert code == (0 if is_taken else 23)
+        assert pool.snapshot().answers.count == 1
+    (share,) = [each for each in seen if isinstance(each, events.ShareAccepted | events.ShareRejected)]
+    if isinstance(share, events.ShareAccepted):
+        assert share.is_block
+        assert share.difficulty == share.share_difficulty < 1e-5
+    assert isinstance(share, events.ShareAccepted) == is_taken
+
+
+async def test_what_a_pool_draws_by_lot(autojump_clock: Clock) -> None:
+    """As many bits as job ids and extranonce1 values have, so that a restarted pool hardly repeats the last run's."""
+    asked: list[int] = []
+
+    def randbits(bits: int) -> int:
+        asked.append(bits)
+        return 0xFFFFFFFF
+
+    with patch("stratum_miner.pool.pool.secrets.randbits", randbits):
+        async with pool_of(ScriptedNode()) as (_, listener):
+            client = listener.connect()
+            await client.login()
+    assert asked == [32, 32]
+    assert (client.miner.jobs[0].job_id, client.miner.extranonce1) == ("ffffffff", "ffffffff")

@@ -43,3 +43,11 @@ def test_a_size_that_no_block_has_ends_it(tmp_path: Path) -> None:
 
 def test_a_directory_without_block_files_has_no_blocks(tmp_path: Path) -> None:
     assert [*read_blocks(tmp_path / "nowhere")] == []
+
+
+@pytest.mark.parametrize(("size", "is_read"), [(80, False), (81, True), (4_000_000, True), (4_000_001, False)])
+def test_a_block_is_more_than_a_header_and_at_most_what_consensus_allows(
+    tmp_path: Path, size: int, is_read: bool
+) -> None:
+    (tmp_path / "blk00000.dat").write_bytes(entries([bytes(size)]))
+    assert [len(block) for block in read_blocks(tmp_path)] == ([size] if is_read else [])

@@ -356,7 +356,8 @@ async def test_a_temporary_chain_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     async with KernelNode() as node:
         await grow(node, 1)
-        assert os.listdir(tmp_path)
+        (name,) = os.listdir(tmp_path)
+        assert not (tmp_path / name / "chainstate").exists(), "it is in memory"
     assert os.listdir(tmp_path) == []
 
 
@@ -486,3 +487,72 @@ def test_importing_the_node_does_not_import_the_library() -> None:
 def test_repr_names_the_directory(tmp_path: Any) -> None:
     assert repr(KernelNode()) == "<KernelNode temporary>"
     assert repr(KernelNode(tmp_path)) == f"<KernelNode {tmp_path}>"
+
+
+# ---- limits ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_block_may_be_later_than_the_median_of_the_last_eleven() -> None:
+    start = int(time.time()) - 50_000
+    clock = [float(start)]
+    async with KernelNode(unix_time=lambda: clock[0]) as node:
+        for blocks in range(1, 14):
+            clock[0] = float(start + 1000 * blocks)
+            await grow(node, 1)
+        template = await node.get_template()
+        assert template.mintime == start + 1000 * 8 + 1, "of 3 to 13, the one in the middle"
+        assert (template.version, template.nbits) == (0x20000000, 0x207FFFFF)
+
+
+@pytest.mark.parametrize(("size", "in_a_thread"), [(20_000, False), (20_001, True)])
+async def test_a_large_block_is_processed_in_a_thread(
+    monkeypatch: pytest.MonkeyPatch, size: int, in_a_thread: bool
+) -> None:
+    async with KernelNode() as node:
+        template = await node.get_template()
+        block = mine(template, payout=b"\x6a" * (size - len(mine(template, payout=b"\x6a" * 1000)) + 1000))
+        assert len(block) == size
+        threads: list[object] = []
+
+        async def run_sync(function: Callable[..., object], *args: object) -> object:
+            threads.append(function)
+            return function(*args)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(trio.to_thread, "run_sync", run_sync)
+            assert (await node.submit_block(block)).accepted
+        assert bool(threads) == in_a_thread
+
+
+@pytest.mark.parametrize(("free", "enough"), [((80 << 20) - 1, False), (80 << 20, True)])
+async def test_how_much_of_a_disk_must_be_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, enough: bool
+) -> None:
+    async with KernelNode(tmp_path) as node:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=free, f_frsize=1))
+            if enough:
+                await node.get_template()
+            else:
+                with pytest.raises(NodeStorageError, match="is full: expected 84 MB of free space"):
+                    await node.get_template()
+
+
+async def test_a_block_that_cannot_be_written_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "[error] No space left on disk"
+    monkeypatch.setattr(KernelNode, "_note_checked", lambda *_: None)
+    monkeypatch.setattr(KernelNode, "_note_line", lambda self, _: self._lines.append(line))
+    async with KernelNode() as node:
+        with pytest.raises(NodeStorageError, match=r"cannot write a block to .*: .*No space left on disk"):
+            await node.submit_block(mine(await node.get_template()))
+
+
+async def test_what_was_noted_of_one_block_is_not_kept_for_the_next() -> None:
+    async with KernelNode() as node:
+        await grow(node, 3)
+        assert len(node._checked) == 1
+        for number in range(60):
+            node._note_line(str(number))
+        assert list(node._lines) == [str(number) for number in range(10, 60)], "the last fifty lines are enough"
+        await node.submit_block(b"junk")
+        assert "59" not in node._lines
