@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from structlog.testing import capture_logs
 
 from stratum_miner.downstream.connections import Connection, Connections, ServerCallbacks
 from stratum_miner.downstream.endings import DisconnectReason
@@ -445,3 +446,27 @@ async def test_addresses_and_ports_are_those_of_the_sockets() -> None:
     behind_a_tap = Connections[Talker](MinerLimits(), 3, SILENT, lambda: 0.0)
     await behind_a_tap.listen([MemoryListener()], "127.0.0.1", 0, "Server")
     assert behind_a_tap.addresses == ()
+
+
+async def test_a_refusal_and_a_mistake_of_ours_are_logged() -> None:
+    async def fail(client: Connection[Talker], _: bytes) -> None:
+        raise ZeroDivisionError
+
+    ended: list[Connection[Talker]] = []
+    with capture_logs() as logs:
+        limits = MinerLimits(max_connections_per_address=1)
+        async with serving(limits, received=fail, disconnected=ended.append) as (connections, listener):
+            first, second = listener.connect(), listener.connect()
+            await second.read_to_end()
+            assert (connections.total, connections.refused) == (1, 1)
+            await first.stream.send_all(b"\n")
+            await first.read_to_end()
+            await trio.testing.wait_all_tasks_blocked()
+            assert connections.ended == {DisconnectReason.FAILED: 1}
+            assert (connections.total, len(connections)) == (1, 0)
+    assert [each.reason for each in ended] == ["internal error"]
+    refused, failed = logs
+    assert (refused["event"], refused["log_level"]) == ("connection_refused", "warning")
+    assert (refused["address"], refused["reason"]) == ("in memory", "more than 1 connections from one address")
+    assert (failed["event"], failed["log_level"]) == ("client_failed", "error")
+    assert (failed["session"], failed["address"]) == (1, "in memory")
