@@ -6,9 +6,12 @@ import trio.testing
 from structlog.testing import capture_logs
 
 from stratum_miner.client import PoolSettings, PoolUrl
+from stratum_miner.client.dialing.dialer import Connector
+from stratum_miner.client.options import ClientOptions
 from stratum_miner.downstream.endings import DisconnectReason
 from stratum_miner.downstream.vardiff import VardiffConfig
-from stratum_miner.proxy import MinerConnected, MinerDisconnected, Proxy, ProxyConfig, ProxyEvent
+from stratum_miner.proxy import MinerConnected, MinerDisconnected, Proxy, ProxyConfig, ProxyEvent, open_proxy
+from tests.downstream.wire_client import MemoryListener
 from tests.proxy.proxy_lab import NOW, ProxyLab, job, proxy_lab, submit, verdict
 
 Clock = trio.testing.MockClock
@@ -317,3 +320,17 @@ async def test_on_sockets_of_its_own() -> None:
         assert proxy.addresses == (f"127.0.0.1:{proxy.port}",)
         assert proxy.snapshot().addresses == proxy.addresses
         proxy.stop()
+
+
+async def test_the_options_of_the_pool_client_are_used() -> None:
+    wrapped: list[Connector] = []
+
+    def wrap(connector: Connector) -> Connector:
+        wrapped.append(connector)
+        return connector
+
+    settings = PoolSettings(url=PoolUrl("127.0.0.1", 1), worker_name="alice.rig")
+    options = ClientOptions(wrap=wrap)
+    async with open_proxy(settings, ProxyConfig(), listeners=[MemoryListener()], options=options):
+        await trio.testing.wait_all_tasks_blocked()
+    assert wrapped
