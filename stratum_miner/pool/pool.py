@@ -359,7 +359,6 @@ class Pool:
                     case _:
                         self._report(miner, event, miner.last_line_at)
         except RemoteProtocolError as error:
-            miner.flush()
             miner.finish(str(error), ending_of(error))
         miner.flush()
         self._events.deliver()

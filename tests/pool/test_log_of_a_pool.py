@@ -170,6 +170,7 @@ async def test_the_events_of_shares_say_whose_they_are(autojump_clock: Clock) ->
         share = client.miner.solve()
         assert await client.submit(share) == 0
         assert await client.submit(share) == 22
+        assert trio.current_time() == 0, "each answer comes at once"
     job_id = client.miner.jobs[0].job_id
     accepted, rejected = [each for each in seen if isinstance(each, events.ShareAccepted | events.ShareRejected)]
     assert isinstance(accepted, events.ShareAccepted)

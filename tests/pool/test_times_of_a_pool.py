@@ -31,6 +31,7 @@ async def test_difficulties_are_looked_at_every_second(autojump_clock: Clock) ->
         await trio.sleep(12.5)
         assert changes == [(0.0, 1e-3), (12.0, pytest.approx(1e-3 / 12))]
         await client.read_jobs(2)
+        assert trio.current_time() == 12.5, "it was sent at once"
         assert client.miner.difficulty == changes[1][1]
 
 
@@ -221,6 +222,7 @@ async def test_the_result_of_a_weak_block_is_reported_once_it_is_known(autojump_
         job = client.miner.jobs[0]
         code = await client.submit(client.miner.solve(at_most=job.network_target, above=job.target))
         await trio.testing.wait_all_tasks_blocked()
+        assert trio.current_time() == 0
         assert code == (0 if is_taken else 23)
         assert pool.snapshot().answers.count == 1
     (share,) = [each for each in seen if isinstance(each, events.ShareAccepted | events.ShareRejected)]

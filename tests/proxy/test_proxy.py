@@ -10,7 +10,19 @@ from stratum_miner.client.dialing.dialer import Connector
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.downstream.endings import DisconnectReason
 from stratum_miner.downstream.vardiff import VardiffConfig
-from stratum_miner.proxy import MinerConnected, MinerDisconnected, Proxy, ProxyConfig, ProxyEvent, open_proxy
+from stratum_miner.proxy import (
+    MinerConnected,
+    MinerDisconnected,
+    Proxy,
+    ProxyConfig,
+    ProxyEvent,
+    ShareForwarded,
+    ShareResolved,
+    UpstreamAdded,
+    UpstreamRemoved,
+    open_proxy,
+)
+from stratum_miner.work.share_result import ShareOutcome
 from tests.downstream.wire_client import MemoryListener
 from tests.proxy.proxy_lab import NOW, ProxyLab, job, proxy_lab, submit, verdict
 
@@ -220,6 +232,7 @@ async def test_the_figures_of_a_proxy(autojump_clock: Clock) -> None:
         await miner.stream.aclose()
         await trio.testing.wait_all_tasks_blocked()
         gone = lab.proxy.snapshot()
+        assert gone.shares.accepted == 1
         assert [each.session for each in gone.left] == [1], "who never said its name is no miner"
         assert gone.connections_ended == {DisconnectReason.CLOSED: 2}
         assert gone.bytes_received >= after.bytes_received > 100
@@ -268,6 +281,44 @@ async def test_events_come_when_something_happens_and_not_later(autojump_clock: 
         await client.stream.aclose()
         await trio.testing.wait_all_tasks_blocked()
         assert seen[2:] == [MinerDisconnected(1, "in memory", "the miner closed the connection")]
+
+
+async def test_events_of_shares_and_connections_to_the_pool_come_at_once(autojump_clock: Clock) -> None:
+    seen: list[ProxyEvent] = []
+    async with proxy_lab(on_event=seen.append) as lab:
+        pool = await lab.working(extranonce2_size=2)
+        miner = await lab.miner()
+        await submit(miner, miner.miner.solve())
+        request = await pool.request("mining.submit")
+        assert seen[-1:] == [ShareForwarded(1, "alice.rig")]
+        await pool.reply(request, True)
+        await trio.testing.wait_all_tasks_blocked()
+        assert seen[-1:] == [ShareResolved(1, "alice.rig", ShareOutcome.ACCEPTED, "", 0.0)]
+        second = lab.connect("second")
+        await second.stream.send_all(second.miner.login())
+        await trio.testing.wait_all_tasks_blocked()
+        assert seen[-1:] == [UpstreamAdded(2)]
+        await lab.working(extranonce1="0badcafe", extranonce2_size=2)
+        await second.read_jobs(1)
+        await second.stream.aclose()
+        await trio.sleep(60.5)
+        assert seen[-1:] == [UpstreamRemoved(1)]
+
+
+async def test_a_rate_of_long_ago_is_none_and_no_events_pile_up(autojump_clock: Clock) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner = await lab.miner()
+        await submit(miner, miner.miner.solve())
+        await pool.request("mining.submit")
+        await pool.send_call("mining.set_difficulty", 2e-7)
+        await pool.send_call("mining.notify", *job("2"))
+        await miner.read_jobs(2)
+        await trio.sleep(2)
+        assert lab.proxy.snapshot().hash_rate > 0
+        assert [each.session._events for each in lab.proxy._miners] == [[]]
+        await trio.sleep(400)
+        assert lab.proxy.snapshot().hash_rate == 0
 
 
 async def test_each_result_of_a_share_is_logged_with_its_time(autojump_clock: Clock) -> None:

@@ -59,6 +59,7 @@ async def test_answers_reach_the_miner_and_the_request_that_asked(autojump_clock
         assert await verdict(first, sent[1]) == 21
         assert await verdict(second, other) == 23
         assert second.miner.reply(other)["error"][1] == "low difficulty share of 0.1"
+        assert trio.current_time() == 0
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,7 @@ async def test_bad_shares_never_go_up(autojump_clock: Clock) -> None:
             ErrorReason.OTHER: 3,
             ErrorReason.UNAUTHORIZED: 1,
         }
+        assert trio.current_time() == 0, "each answer comes at once"
         # nothing else reached the pool: the next thing it hears is the next good share
         await submit(miner, miner.miner.solve())
         assert (await pool.request("mining.submit"))["id"] == request["id"] + 1

@@ -216,6 +216,7 @@ async def test_a_pool_that_refuses_rolling_and_a_later_one_that_does_not(autojum
         await pool.send_call("mining.set_version_mask", "1fffe000")
         await pool.send_call("mining.notify", *job("2"))
         await miner.read_to_end()  # only a new connection can tell it
+        assert trio.current_time() == 0
         assert miner.miner.notifications("client.reconnect") == [[]]
 
 
@@ -247,6 +248,7 @@ async def test_less_extranonce2_than_before_moves_those_who_can_and_reconnects_t
         assert modern.miner.extranonce2_size == 2
         await check_share(lab, pool, modern, job("2"), "ffeeddcc")
         await plain.read_to_end()
+        assert trio.current_time() == 0
         assert plain.miner.notifications("client.reconnect") == [[]]
         again = await lab.miner("plain")
         assert again.miner.extranonce1 != modern.miner.extranonce1
