@@ -95,7 +95,9 @@ def _solo(operation: Operation, source: random.Random, runs: int) -> tuple[Agree
     return (
         _mean("mean wait for a block, days", odds.mean_wait_days(rate), waits),
         _probability("a block within the median wait", 0.5, [wait <= odds.median_wait_days(rate) for wait in waits]),
-        _probability("a block within the mean wait", odds.probability_of_block(rate, span), [w <= span for w in waits]),
+        _probability(
+            "a block within the mean wait", odds.probability_of_block(rate, days=span), [w <= span for w in waits]
+        ),
         _probability("best share of a day over median", 0.5, [value > odds.median_best_share(day) for value in best]),
     )
 

@@ -33,7 +33,7 @@ def quantile(probability: float, mean: float) -> int:
     """
     if not 0 < probability < 1:
         raise ValueError(f"probability: expected more than 0 and less than 1, got {probability}")
-    low, high = -1, max(1, math.ceil(mean))
+    low, high = -1, math.ceil(mean)
     while cdf(high, mean) < probability:
         low, high = high, high * 2
     while high - low > 1:

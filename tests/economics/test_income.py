@@ -63,4 +63,6 @@ def test_values_beside_an_operation() -> None:
     # 10^15 hashes in a second, 86,400 s, 2^32 hashes in a block of difficulty 1
     assert float(hash_price(1.0, D(3), D(10))) == pytest.approx(86400 * 1e15 * 30 / 2**32)
     # 3.6 J/TH are 10^-18 kWh for each hash
-    assert float(energy_cost_per_btc(D("0.5"), D("3.6"), 1e6, D(4))) == pytest.approx(0.5 * 1e-18 * 1e6 * 2**32 / 4)
+    assert float(energy_cost_per_btc(D("0.5"), D("3.6"), 1e6, D(4))) == pytest.approx(
+        0.5 * 1e-18 * 1e6 * 2**32 / 4, rel=1e-9
+    )

@@ -96,6 +96,15 @@ def test_payback(outlay: int, assumptions: Assumptions, days: int | None, best_d
     assert (found.reason == "") == (days is not None)
 
 
+def test_the_largest_total_profit_may_be_less_than_one_coin_of_money() -> None:
+    found = outlook.payback(D(5), D("0.04"), D("0.03"), Assumptions(growth=1.0))
+    assert (found.days, found.best_day) == (None, 14)
+    assert found.most == D("0.14")
+    loss = outlook.payback(D(5), D(1), D(2))
+    assert (loss.days, loss.best_day) == (None, 0)
+    assert loss.most == 0
+
+
 def test_why_an_outlay_is_never_repaid() -> None:
     assert outlook.payback(D(981), D(100), D(40), Assumptions(growth=1.0)).reason == (
         "mining stops paying after 28 days, when 980.00 of 981.00 have been earned"

@@ -48,7 +48,10 @@ def result(scenario: Scenario) -> dict[str, Any]:
         "break_even_difficulty": operation.break_even_difficulty if priced else None,
         "energy_cost_per_btc": float(
             energy_cost_per_btc(
-                operation.electricity, operation.joules_per_terahash, operation.difficulty, operation.block_reward
+                operation.electricity,
+                joules_per_terahash=operation.joules_per_terahash,
+                difficulty=operation.difficulty,
+                block_reward=operation.block_reward,
             )
         ),
         **_odds(operation),
@@ -116,8 +119,8 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _odds(operation: Operation) -> dict[str, float]:
     rate = operation.blocks_per_day
     return {
-        "solo_probability_year": odds.probability_of_block(rate, odds.YEAR_DAYS),
-        "solo_one_in_year": 1 / odds.probability_of_block(rate, odds.YEAR_DAYS),
+        "solo_probability_year": odds.probability_of_block(rate, days=odds.YEAR_DAYS),
+        "solo_one_in_year": 1 / odds.probability_of_block(rate, days=odds.YEAR_DAYS),
         "solo_mean_wait_years": odds.mean_wait_days(rate) / odds.YEAR_DAYS,
         "solo_median_wait_years": odds.median_wait_days(rate) / odds.YEAR_DAYS,
         "best_share_day_median": odds.median_best_share(operation.hash_rate * 86400),

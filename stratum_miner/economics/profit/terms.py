@@ -348,7 +348,7 @@ def _percentage(where: str, text: str, low: Decimal, high: Decimal, such_as: str
 def _meant_percentages(value: Decimal) -> tuple[Decimal, ...]:
     """Return the percentages that a number without a percent sign may mean. A number up to 1 may also be a fraction:
     0.5 may mean 50 % or 0.5 %."""
-    return ((value * 100).normalize() + 0, value) if 0 < value <= 1 else (value,)
+    return ((value * 100).normalize(), value) if 0 < value <= 1 else (value,)
 
 
 def _bounded(where: str, text: str, units: Units, low: Decimal, high: Decimal) -> Decimal:

@@ -178,19 +178,27 @@ def test_what_is_not_known_is_none() -> None:
     assert Earnings(measured(network_difficulty=None), TARIFF).line().split("; ")[2].startswith("at this hash rate, ")
 
 
+def test_half_a_hash_in_a_second_is_a_hash_rate() -> None:
+    slow = Earnings(measured(hash_rate=0.5, network_difficulty=1.0), replace(TARIFF, price=None))
+    assert slow.seconds_per_block == pytest.approx(2 * 2**48 / 65535)
+    operation = slow.operation
+    assert operation is not None
+    assert (operation.hash_rate, float(operation.revenue_per_day)) == (0.5, 0)  # without a price
+
+
 def test_every_figure_for_programs() -> None:
-    """86,400 * 2^32 hashes in a block and 100 * 2^32 in a second would be 100 blocks a day; mainnet is harder."""
+    """43,200 * 2^32 billion hashes in a block, 2^32 billion hashes in a second: two blocks a day."""
     earnings = Earnings(
-        measured(network_difficulty=86400e9, hash_rate=2.0**32 * 1e9, elapsed=43200.0, height=0, luck=Luck(0, 0.0)),
+        measured(network_difficulty=43200e9, hash_rate=2.0**32 * 1e9, elapsed=43200.0, height=0, luck=Luck(0, 0.0)),
         replace(TARIFF, price=Decimal(2), pool_fee=Decimal("0.5"), power=Decimal(500), electricity=Decimal("0.5")),
     )
     assert earnings.as_object() == {
         "power_w": 500, "electricity_per_day": 6, "electricity_so_far": 3,
         "joules_per_terahash": pytest.approx(500 / (2.0**32 * 1e9) * 1e12),
         "luck": {"found": 0, "expected": 0, "ratio": None, "low": None, "high": None},
-        "network_difficulty": 86400e9, "seconds_per_block": pytest.approx(86400 * 65536 / 65535), "mainnet": True,
-        "mainnet_difficulty": 86400e9, "mainnet_seconds_per_block": 86400, "mainnet_btc_per_day": 25,
-        "income_per_day": 50, "profit_per_day": 44,
+        "network_difficulty": 43200e9, "seconds_per_block": pytest.approx(43200 * 65536 / 65535), "mainnet": True,
+        "mainnet_difficulty": 43200e9, "mainnet_seconds_per_block": 43200, "mainnet_btc_per_day": 50,
+        "income_per_day": 100, "profit_per_day": 94,
     }  # fmt: skip
 
 

@@ -127,3 +127,16 @@ def test_the_exact_name_goes_before_names_that_end_alike() -> None:
     assert machine_named("S19", known, "it").name == "s19"
     assert machine_named("x y", known, "it").name == "x-y"
     assert machine_named("y", known, "it").name == "big-x-y"  # the longest of those that end with the other
+
+
+def test_of_two_names_that_differ_in_their_case_the_exact_one_is_meant() -> None:
+    known = {name: Machine(name=name, hash_rate=1e12, power=Decimal(1)) for name in ("rig", "Rig")}
+    assert [machine_named(name, known, "it").name for name in ("rig", "Rig")] == ["rig", "Rig"]
+    with pytest.raises(TermError, match="it: expected one machine, got 'RIG', which may be rig or Rig"):
+        machine_named("RIG", known, "it")
+
+
+def test_a_name_that_ends_as_typed_goes_before_one_that_is_the_end_of_it() -> None:
+    known = {name: Machine(name=name, hash_rate=1e12, power=Decimal(1)) for name in ("f", "gekko-compac-f")}
+    assert machine_named("compac-f", known, "it").name == "gekko-compac-f"
+    assert machine_named("my-own-f", known, "it").name == "f"

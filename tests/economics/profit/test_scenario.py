@@ -204,6 +204,7 @@ def test_an_unknown_machine_names_its_option() -> None:
     ("given", "words"),
     [
         ({"power": "4.9W"}, ["4.90 J/TH is better than any machine; check the units of the hash rate and the power"]),
+        ({"power": "0.5W"}, ["0.500 J/TH is better than any machine; check the units of the hash rate and the power"]),
         ({"power": "5W"}, []),
         ({"power": "0W"}, []),
         ({"power": "1GW"}, []),

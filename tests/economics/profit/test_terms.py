@@ -163,6 +163,7 @@ def test_an_amount_of_bitcoin_beside_a_price_of_one() -> None:
         ("pool_fee", "1", "got '1': write 100% or 1%"),
         ("pool_fee", "1.5", "got '1.5': write 1.5%"),
         ("cooling", "0.5", "got '0.5': write 50% or 0.5%"),
+        ("cooling", "1.5", "got '1.5': write 1.5%"),
         ("difficulty_growth", "-0.5", "got '-0.5': write -0.5%"),
         ("difficulty_growth", "-50", "got '-50': write -50%"),
         ("difficulty_growth", "1000", "got '1000': write 1000%"),
@@ -252,6 +253,11 @@ def test_one_currency_for_all_amounts(texts: dict[str, str], stated: str, found:
             {"electricity": "0.3", "capex": "9 SEK", "price": "$9"},
             "",
             "--price: expected SEK, the currency of --capex, got USD",
+        ),
+        (
+            {"electricity": "0.3 EUR", "capex": "9 EUR", "price": "$9"},
+            "",
+            "--price: expected EUR, the currency of --electricity, got USD",  # of the first amount that has one
         ),
         ({"electricity": "0.3 EUR"}, "USD", "--electricity: expected USD, the currency of --currency, got EUR"),
         ({"electricity": "0.3 EUR"}, "£", "--electricity: expected GBP, the currency of --currency, got EUR"),
