@@ -27,7 +27,7 @@ from stratum_miner.economics.profit.scenario import (
 from stratum_miner.reports import profit_page, profit_text
 
 RUNS = 4000
-"""Number of simulation runs of --monte-carlo. Together they take about 30 s, and their means are accurate to 1 %."""
+"""Number of simulation runs of --monte-carlo. Together they take a few seconds, and their means are accurate to 1 %."""
 
 
 def _default(term: str, unit: str = "", size: int = 1) -> str:

@@ -55,33 +55,22 @@ def check(operation: Operation, pool: schemes.PayoutPool, *, seed: int, runs: in
 def poisson_count(source: random.Random, mean: float) -> int:
     """Return a random number from the Poisson distribution with this mean. The method is exact for any mean.
 
-    For a small mean, it multiplies uniform random numbers. A larger mean is first made smaller, step by step, with
-    random numbers from gamma and beta distributions (Ahrens and Dieter 1974).
+    For a small mean, it multiplies uniform random numbers. A larger mean is first made smaller, step by step: a random
+    number from a gamma distribution is the time at which 7/8 of the expected events have happened (Ahrens and Dieter
+    1974). If that is too late already, each event before it is counted with the probability that it was in time.
     """
     count = 0
     while mean > 30:
         steps = int(mean * 7 / 8)
         reached = source.gammavariate(steps, 1)
         if reached > mean:
-            return count + _binomial(source, steps - 1, mean / reached)
+            return count + sum(source.random() < mean / reached for _ in range(steps - 1))
         count, mean = count + steps, mean - reached
     limit, product = math.exp(-mean), source.random()
     while product > limit:
         count += 1
         product *= source.random()
     return count
-
-
-def _binomial(source: random.Random, trials: int, probability: float) -> int:
-    count = 0
-    while trials > 30:
-        middle = trials // 2 + 1
-        cut = source.betavariate(middle, trials + 1 - middle)
-        if cut <= probability:
-            count, trials, probability = count + middle, trials - middle, (probability - cut) / (1 - cut)
-        else:
-            trials, probability = middle - 1, probability / cut
-    return count + sum(source.random() < probability for _ in range(trials))
 
 
 def _solo(operation: Operation, source: random.Random, runs: int) -> tuple[Agreement, ...]:
