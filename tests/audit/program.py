@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -105,8 +105,9 @@ def until(
 class Programs:
     """Starts commands and ends, at its own end, those that still run."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, command: Sequence[str] = (sys.executable, "-m", "stratum_miner")) -> None:
         self.directory = directory
+        self._command = command
         self._running: list[Program] = []
 
     def start(self, name: str, *arguments: str) -> Program:
@@ -115,7 +116,7 @@ class Programs:
         out_file, err_file = self.directory / f"{number}-{name}.out", self.directory / f"{number}-{name}.err"
         with out_file.open("wb") as out, err_file.open("wb") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "stratum_miner", *arguments],
+                [*self._command, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

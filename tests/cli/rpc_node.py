@@ -68,7 +68,7 @@ def serving(node: RpcNode, port: int = 0) -> Iterator[int]:
         def do_POST(self) -> None:
             node.authorization = self.headers.get("Authorization", "")
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            body = json.dumps(node.reply(request)).encode() if node.status == 200 else b""
+            body = json.dumps(node.reply(request)).encode() + b"\n" if node.status == 200 else b""  # as Bitcoin Core
             self.send_response(node.status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
