@@ -127,6 +127,18 @@ def test_reject_reason_speaks_where_the_error_is_silent() -> None:
     assert error_reply_from(None, 17).reason is NO_REASON
 
 
+CODES = {20: OTHER, 21: NO_JOB, 22: DUPLICATE, 23: LOW, 24: ErrorReason.UNAUTHORIZED, 25: ErrorReason.NOT_SUBSCRIBED,
+         -3: UNKNOWN}  # fmt: skip
+"""The classic codes (docs/reference/stratum.md#error-codes-and-texts), which the pool of stratum-miner sends."""
+
+
+@pytest.mark.parametrize(("code", "reason"), {**CODES, -32601: UNKNOWN, 38: UNKNOWN, 26: OTHER}.items())
+def test_a_code_without_a_text_has_its_meaning(code: int, reason: ErrorReason) -> None:
+    assert error_reply_from([code]).reason is reason
+    if code in CODES:
+        assert CODE_OF_REASON[reason] == code
+
+
 def test_every_reason_but_the_silent_one_has_a_code_that_means_it() -> None:
     assert set(CODE_OF_REASON) == set(ErrorReason) - {NO_REASON}
     for reason, code in CODE_OF_REASON.items():

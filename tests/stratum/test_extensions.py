@@ -85,6 +85,10 @@ def test_a_minimum_of_zero_takes_an_earlier_one_back() -> None:
         assert MinimumDifficulty.from_params({"minimum-difficulty.value": zero}) == MinimumDifficulty(0.0)
 
 
+def test_info_has_texts_of_256_characters_at_most() -> None:
+    assert Info.from_params({"info.hw-id": "x" * 256}) == Info(hw_id="x" * 256)
+
+
 def test_info_sends_no_empty_text() -> None:
     assert Info(hw_id="x").to_params() == {"info.hw-id": "x"}
 
