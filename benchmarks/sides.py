@@ -69,17 +69,10 @@ def make(place: Path, tree: Path) -> None:
     """Make an environment at ``place`` with the package of ``tree``."""
     run(sys.executable, "-m", "venv", "--without-pip", str(place))
     packages = next(place.glob("lib/python*/site-packages"))
-    if tree == ROOT or same(tree / LOCK, ROOT / LOCK) or not (tree / LOCK).exists():
-        # a plain line of a .pth file is a directory whose own .pth files do not count, that of the checkout among them
-        (packages / "others.pth").write_text(f"{INSTALLED}\n", encoding="utf-8")
-    else:
-        print(f"installing the packages of {LOCK} at the base, which differs from today's", flush=True)
-        run(
-            sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(place), "install",
-            "--require-hashes", "--requirement", str(tree / LOCK),
-        )  # fmt: skip
-        # for what is not locked there: what only this harness needs
-        (packages / "others.pth").write_text(f"{INSTALLED}\n", encoding="utf-8")
+    # a plain line of a .pth file is a directory whose own .pth files do not count, that of the checkout among them
+    (packages / "others.pth").write_text(f"{INSTALLED}\n", encoding="utf-8")
+    if tree != ROOT and (tree / LOCK).exists() and (tree / LOCK).read_bytes() != (ROOT / LOCK).read_bytes():
+        install_packages(place, tree / LOCK)
     shutil.copytree(
         tree / "stratum_miner", packages / "stratum_miner", ignore=shutil.ignore_patterns("__pycache__", "*.so")
     )
@@ -88,6 +81,16 @@ def make(place: Path, tree: Path) -> None:
         (packages / relative).parent.mkdir(parents=True, exist_ok=True)
         (packages / relative).write_bytes(module)
     run(str(place / "bin" / "python"), "-m", "compileall", "-q", str(packages / "stratum_miner"))
+
+
+def install_packages(place: Path, lock: Path) -> None:
+    """Install what a commit locks, in front of the packages of this environment. Without the network, say so."""
+    print(f"the base locks other packages than this checkout; installing those of {LOCK}", flush=True)
+    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(place), "install")
+    try:
+        run(*pip, "--require-hashes", "--requirement", str(lock))
+    except BenchmarkError as error:
+        print(f"{error}\nthe base is measured with the packages of this checkout", flush=True)
 
 
 def compiled_modules(tree: Path) -> dict[str, bytes]:
@@ -111,11 +114,6 @@ def native(tree: Path) -> dict[str, bytes]:
     """Return the files from which the compiled module is built."""
     names = [*sorted((tree / "native").glob("*")), tree / "CMakeLists.txt"]
     return {path.name: path.read_bytes() for path in names if path.suffix in {".c", ".h", ".txt"}}
-
-
-def same(one: Path, other: Path) -> bool:
-    """Whether two files exist and are equal."""
-    return one.exists() and other.exists() and one.read_bytes() == other.read_bytes()
 
 
 def run(*command: str) -> None:

@@ -89,6 +89,27 @@ def test_other_sources_in_c_are_compiled(repository: Path, monkeypatch: pytest.M
     assert commands[-1][3:5] == ("worktree", "remove")
 
 
+def test_other_locked_packages_are_installed_or_the_line_says_why_not(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "requirements" / "runtime.txt").write_text("trio==2\n")
+    locks: list[str] = []
+    run = sides.run
+
+    def watched(*command: str) -> None:
+        if "install" in command:
+            locks.append(Path(command[-1]).read_text())
+            raise BenchmarkError("no network")
+        run(*command)
+
+    monkeypatch.setattr(sides, "run", watched)
+    base, _ = sides.base_side("HEAD")
+    sides.own_side()
+    assert locks == ["trio==1\n"]
+    assert capsys.readouterr().out.endswith("no network\nthe base is measured with the packages of this checkout\n")
+    assert says(base, "import other; print(other.VALUE)") == "3\n"
+
+
 def test_a_base_without_the_package_is_refused(repository: Path) -> None:
     subprocess.run(["git", "-C", repository, "rm", "-rq", "--cached", "stratum_miner"], check=True)
     commit = ("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message", "None")
