@@ -7,7 +7,7 @@ This module reads no clock: time is an argument. Its classes remember what they 
 from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import sqrt
+from math import inf, sqrt
 
 from stratum_miner.backends.statistics import DeviceStatistics
 from stratum_miner.client.group.status import PoolStatus
@@ -46,14 +46,12 @@ class RecentErrors:
     """Counts the right and the wrong results among the newest results of a device."""
 
     def __init__(self) -> None:
-        self._notes: deque[tuple[float, int, int]] = deque(maxlen=ERRORS_KEPT)
+        self._notes: deque[tuple[float, int, int]] = deque([(-inf, 0, 0)], maxlen=ERRORS_KEPT)
         self._latest = (0, 0)
 
     def look(self, now: float, good: int, bad: int) -> None:
         """Record the total numbers of right and wrong results at the time ``now``, in seconds."""
         self._latest = good, bad
-        if not self._notes:
-            self._notes.append((now, 0, 0))
         at, good_before, bad_before = self._notes[-1]
         if now - at >= ERRORS_EVERY_S and good + bad - good_before - bad_before >= ERRORS_EVERY:
             self._notes.append((now, good, bad))
@@ -61,8 +59,6 @@ class RecentErrors:
     @property
     def newest(self) -> tuple[int, int]:
         """The number of right results and the number of wrong results among the newest results."""
-        if not self._notes:
-            return 0, 0
         _, good, bad = self._notes[0]
         return self._latest[0] - good, self._latest[1] - bad
 

@@ -251,7 +251,7 @@ def test_wrong_results_are_many_if_chance_does_not_explain_them(good: int, bad: 
     [
         (10.0, 4, 1, (116, 29)),  # a record at every look: 29 steps of 10 s and 5 results
         (10.0, 3, 1, (174, 58)),  # too few results for a record at every look
-        (9.9, 4, 1, (232, 58)),  # too early
+        (9.9, 4, 1, (236, 59)),  # too early
         (60.0, 4000, 1000, (116_000, 29_000)),
     ],
 )

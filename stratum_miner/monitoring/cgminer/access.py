@@ -87,7 +87,7 @@ def _command(name: str, known: frozenset[str]) -> str:
 
 def _entry(text: str, groups: Mapping[str, frozenset[str]]) -> tuple[str, IpNetwork]:
     group, address = READ, text
-    if len(text) > 2 and text[1] == ":" and text[0].isalpha() and not text.startswith(("a::", "A::")):
+    if text[1:2] == ":" and text[0].isalpha() and not text.startswith(("a::", "A::")):
         group, address = text[0].upper(), text[2:]
         if group not in groups:
             raise AccessError(f"allow: expected one of the groups {', '.join(sorted(groups))}, got {text!r}")

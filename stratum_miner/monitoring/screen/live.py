@@ -92,9 +92,10 @@ class Screen:
     def _switch(self, control: Control, view: View, key: str) -> str:
         if len(view.pools) < 2:
             return "there is only one pool"
-        mined_on = -1 if view.mined_on is None else view.mined_on.id
+        mined_on = view.mined_on
         others = sorted(pool.id for pool in view.pools if pool.enabled and not pool.active)
-        following = next((pool_id for pool_id in others if pool_id > mined_on), others[0] if others else None)
+        later = [pool_id for pool_id in others if mined_on is not None and pool_id > mined_on.id]
+        following = next(iter(later or others), None)
         pool_id = int(key) if key.isdecimal() else following
         if pool_id is None:
             return "no other pool is enabled"

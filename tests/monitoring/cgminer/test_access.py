@@ -31,6 +31,11 @@ def test_the_first_entry_that_fits_decides() -> None:
     assert it.may("W", "quit")
 
 
+def test_a_group_and_the_shortest_address() -> None:
+    assert access("W:0").group_of("0.0.0.0") == "W"
+    assert access("W:1/8").group_of("1.255.0.9") == "W"
+
+
 def test_an_address_alone_may_read() -> None:
     assert access("10.1.2.3").group_of("10.1.2.3") == "R"
 

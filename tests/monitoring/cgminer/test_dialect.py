@@ -69,7 +69,9 @@ def test_what_is_no_request(data: bytes, status: Status) -> None:
     assert bad.value.status == status
     answer = refuse(bad.value, when=7, description="d")
     assert answer.endswith(b"\0")
-    assert json.loads(answer[:-1])["STATUS"][0]["Msg"] == status.text
+    severity, code = {INVALID_JSON: ("E", 23), MISSING_COMMAND: ("E", 24), INVALID_COMMAND: ("E", 14)}[status]
+    found = json.loads(answer[:-1])["STATUS"][0]
+    assert (found["STATUS"], found["Code"], found["Msg"], found["When"]) == (severity, code, status.text, 7)
     assert ("Description" in json.loads(answer[:-1])["STATUS"][0]) == (status is not INVALID_COMMAND)
 
 

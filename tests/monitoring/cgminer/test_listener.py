@@ -54,7 +54,9 @@ async def test_json_without_newline_or_half_close(served: Any) -> None:
         assert answer.endswith(b"\0")
         assert json.loads(answer[:-1])["SUMMARY"][0]["Accepted"] == 120
         assert (await ask(b"summary")).startswith(b"STATUS=S,When=")
-        joined = json.loads((await ask(b'{"command":"summary+pools+quit"}'))[:-1])
+        with capture_logs() as logs:
+            joined = json.loads((await ask(b'{"command":"summary+pools+quit"}'))[:-1])
+        assert [(entry["event"], entry["commands"]) for entry in logs] == [("cgminer_asked", "summary+pools+quit")]
         assert joined["quit"][0]["STATUS"][0]["Msg"] == "Access denied to 'quit' command"
 
 
@@ -111,8 +113,10 @@ async def test_zero_lasts_from_one_connection_to_the_next(served: Any) -> None:
 
 
 async def test_strangers_get_no_word(served: Any) -> None:
-    async with served("R:192.0.2.0/24") as ask:
-        assert await ask(b"version") == b""
+    with capture_logs() as logs:
+        async with served("R:192.0.2.0/24") as ask:
+            assert await ask(b"version") == b""
+    assert logs == []
 
 
 async def test_who_is_let_may_steer(served: Any) -> None:

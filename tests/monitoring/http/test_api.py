@@ -8,6 +8,7 @@ import httpx2
 import msgspec
 import pytest
 import trio
+from structlog.testing import capture_logs
 
 from stratum_miner import __version__
 from stratum_miner.monitoring.control import OVER_HTTP, NewPool, PoolChange
@@ -230,6 +231,54 @@ async def test_it_says_who_paused_it(served: ApiFactory, monkeypatch: pytest.Mon
         for path in ("/health", "/ready"):
             answer = await api.get(path)
             assert (answer.status_code, answer.text) == (200, "paused\npaused by the schedule: until 22:00\n")
+
+
+async def test_a_pause_stands_before_the_problems_and_another_reason_does_not(
+    served: ApiFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hot = ProblemView(severity="warning", kind="device_hot", text="It is  hot.", advice="", device_id=0)
+    async with served() as api:
+        view = api.monitor.view()
+        for state, text in (("paused", "paused\nfor the night\nIt is hot.\n"), ("degraded", "degraded\nIt is hot.\n")):
+            summary = replace(view.summary, state=state, detail="for the night", problems=(hot,))
+            monkeypatch.setattr(api.monitor, "view", lambda summary=summary: replace(view, summary=summary))
+            assert (await api.get("/ready")).text == text
+
+
+async def test_an_internal_error_is_answered_and_logged(served: ApiFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def defective() -> None:
+        raise ValueError("oops")
+
+    async with served() as api:
+        monkeypatch.setattr(api.monitor, "view", defective)
+        with capture_logs() as logs:
+            failed = await api.get(f"{PREFIX}/summary")
+    assert (failed.status_code, failed.json()) == (
+        500, {"error": "an internal error of stratum-miner; the log has the details"}
+    )  # fmt: skip
+    assert [(entry["event"], entry["error"]) for entry in logs] == [("http_failed", "ValueError('oops')")]
+
+
+async def test_a_change_is_logged_and_a_reading_is_not(served: ApiFactory) -> None:
+    async with served() as api:
+        with capture_logs() as logs:
+            await api.ask("POST", f"{PREFIX}/pause", token=TOKEN)
+            await api.get(f"{PREFIX}/summary")
+    assert [(entry["event"], entry["request"]) for entry in logs] == [("changed_over_http", "POST /api/v1/pause")]
+
+
+@pytest.mark.parametrize(
+    ("body", "done"),
+    [
+        ({"enabled": True}, ["pool 1 was enabled"]),
+        ({"enabled": False, "quota": 0, "priority": 0},
+         ["pool 1 was disabled", "pool 1 now has the quota 0", "pool 1 now has priority 0"]),
+        ({}, []),
+    ],
+)  # fmt: skip
+async def test_each_part_of_a_change_is_named(body: Any, done: list[str], served: ApiFactory) -> None:
+    async with served() as api:
+        assert (await api.ask("PATCH", f"{PREFIX}/pools/1", token=TOKEN, json=body)).json() == {"done": done}
 
 
 async def test_it_says_why_not_all_mine_also_if_that_is_no_problem(

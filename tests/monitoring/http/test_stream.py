@@ -172,6 +172,18 @@ async def test_who_was_not_here_gets_the_newest_events(last_id: str, autojump_cl
     assert [event["number"] for event in listener.events] == list(range(51, 151))
 
 
+@pytest.mark.parametrize(("digits", "first"), [(1, 148), (15, 148), (16, 51)])
+async def test_a_number_has_at_most_fifteen_digits(digits: int, first: int, autojump_clock: MockClock) -> None:
+    monitor = PlayedMonitor(full_view())
+    for index in range(150):
+        monitor.events.take("paused", "info", {"reason": str(index)}, 0.0)
+    listener = Listener()
+    listener.last_id = f"{monitor.shown.summary.started_at * 1000:.0f}-{'147'.zfill(digits)}"
+    async with listening(Streams(monitor, ""), listener):  # type: ignore[arg-type]
+        await trio.sleep(1)
+    assert [event["number"] for event in listener.events] == list(range(first, 151))
+
+
 async def test_who_is_behind_for_a_moment_misses_nothing(autojump_clock: MockClock) -> None:
     miner = BusyMiner()
     slow = Listener()

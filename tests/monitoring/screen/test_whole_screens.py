@@ -13,6 +13,7 @@ from rich.text import Span, Text
 from stratum_miner.monitoring.screen import layout, overview
 from stratum_miner.monitoring.screen.layout import ScreenState
 from stratum_miner.monitoring.screen.live import FOOT
+from stratum_miner.monitoring.screen.problems import problem_lines
 from stratum_miner.monitoring.view import EventView, SharesView, View
 
 from .test_layout import device, problem, view
@@ -169,6 +170,48 @@ def test_colours_repeat_what_words_say() -> None:
     lines = layout.draw(scene(), ScreenState(100, 44, foot=FOOT))
     assert coloured(lines) == screens()["colours of one miner"]
     assert coloured(overview.draw(several(), ScreenState(100, 30))) == screens()["colours of several miners"]
+
+
+@pytest.mark.parametrize("width", [100, 30])
+def test_a_miner_that_does_not_answer(width: int) -> None:
+    """A label and a long reason, also on a screen that is narrower than the text is made for."""
+    miner = overview.WatchedMiner(
+        3, "http://10.0.0.3:7780", None, ("it answers 401: expected the API token; " * 3).strip(), 9.0
+    )
+    lines = overview.draw_one(miner, ScreenState(width, 9, foot=("q quit",)))
+    assert [line.plain for line in lines] == screens()[f"no answer, {width} 9"]
+
+
+def test_what_is_left_out_of_the_problems_is_counted_by_its_weight() -> None:
+    critical, warning = (problem(None, "It is so.", severity=severity) for severity in ("critical", "warning"))
+    for problems, said in (
+        ([critical, critical], "  1 more problem, all critical"),
+        ([critical, warning], "  1 more problem, none of them critical"),
+        ([warning, critical, critical], "  2 more problems, all critical"),
+        ([warning, critical, warning], "  2 more problems, 1 critical"),
+        ([warning, warning, warning], "  2 more problems, none of them critical"),
+        ([critical], "critical    It is so. (for 24m00s)"),
+    ):
+        lines = problem_lines(problems, 80, 1)
+        assert lines[-1].plain == said
+        assert len(lines) == min(2, len(problems))
+    assert len(problem_lines([critical, warning], 80, 2)) == 2
+    assert problem_lines([], 80, 9) == []
+
+
+def test_a_long_reason_of_the_state_is_wrapped_at_the_edge() -> None:
+    it = view(state="paused", detail="paused by the schedule: until 22:00 of the day after tomorrow, as it is cheap")
+    lines = [line.plain for line in layout.draw(it, ScreenState(44, 20))]
+    at = lines.index("paused by the schedule: until 22:00 of the")
+    assert lines[at + 1] == "day after tomorrow, as it is cheap"
+
+
+def test_items_beyond_the_most_rows_are_counted_behind_those_that_are_needed() -> None:
+    it = view(devices=1500, events=0)
+    devices = (replace(it.devices[0], mines=False, state="off"), *it.devices[1:])
+    lines = [line.plain for line in layout.draw(replace(it, devices=devices), ScreenState(80, 3000))]
+    assert sum(line.startswith("cpu") for line in lines) == 1000
+    assert "  500 more, all mining" in lines
 
 
 def coloured(lines: Sequence[Text]) -> list[str]:
