@@ -26,7 +26,7 @@ from stratum_miner.miner.journal_records import (
 )
 
 CALLS = ("open", "write", "ftruncate", "replace", "fsync", "close", "unlink", "fstat")
-SHARES = 8
+SHARES = 5
 
 
 def found(number: int, *, block: bool = False) -> SubmittedShare:

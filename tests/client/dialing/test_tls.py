@@ -85,7 +85,7 @@ async def pool(
 async def told(port: int, settings: TlsSettings = SYSTEM_TRUST, *, tls: bool = True, host: str = HOST) -> str:
     """Return the error of ping, or an empty string if a job came."""
     url = PoolUrl(host, port, tls)
-    result = await ping(PoolSettings(url=url, worker_name="w", tls=settings), seconds=10)
+    result = await ping(PoolSettings(url=url, worker_name="w", tls=settings))
     assert (result.first_job_ms is None) == (result.error is not None)
     assert "\n" not in (result.error or "")
     return result.error or ""

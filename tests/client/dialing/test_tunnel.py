@@ -119,7 +119,7 @@ async def proxied(**options: object) -> AsyncIterator[tuple[TestProxy, int]]:
 
 async def through(url: str, host: str = "127.0.0.1") -> str:
     settings = PoolSettings(url=PoolUrl(host, 3333), worker_name="w", proxy=TunnelUrl.parse(url))
-    result = await ping(settings, seconds=10)
+    result = await ping(settings)
     assert result.resolve_ms is None
     return result.error or ""
 
