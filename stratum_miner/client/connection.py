@@ -161,7 +161,7 @@ class PoolConnection:
             self._ended = True
             self._resumption.next_id = self.connection.next_id
             self._wake()
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+            with trio.CancelScope(shield=True):
                 await trio.aclose_forcefully(self._stream)
 
     def submit(self, share: Share, *, resubmitted: bool = False) -> None:

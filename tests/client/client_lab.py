@@ -76,6 +76,8 @@ class Lab:
         self.recorder = recorder
         self._connections = connections
         self.urls: list[PoolUrl] = []
+        self.limits: set[float] = set()
+        """The seconds within which the connections were to be made."""
         self.ended = trio.Event()
         self.error: BaseException | None = None
 
@@ -127,6 +129,7 @@ async def lab(*, retry: bool = True, retries: int | None = None, **settings: Any
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
         ours, theirs = trio.testing.memory_stream_pair()
         made.urls.append(url)
+        made.limits.add(seconds)
         await send.send(ManualPool(theirs))
         return ours
 

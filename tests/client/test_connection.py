@@ -226,9 +226,12 @@ async def test_nothing_is_asked_on_a_connection_that_has_ended(autojump_clock: M
         await session.wait_until_unanswered(-1)  # an ended connection is not waited for
 
 
-async def test_a_pool_without_version_rolling_gets_no_mask(autojump_clock: MockClock) -> None:
+async def test_the_mask_of_the_last_connection_is_shown_until_the_next_session(autojump_clock: MockClock) -> None:
     async with lab() as it:
+        before = it.client.snapshot()
+        assert (before.version_mask, before.session, before.difficulty, before.connects) == (0, 0, None, 0)
         pool = await it.connection()
+        assert it.limits == {10}, "seconds"
         await pool.accept(mask="0000e000")
         await pool.notify()
         await it.recorder.until(lambda: it.recorder.jobs)
@@ -239,6 +242,13 @@ async def test_a_pool_without_version_rolling_gets_no_mask(autojump_clock: MockC
         assert it.recorder.states[:4] == [
             ConnectionState.CONNECTING, ConnectionState.HANDSHAKE, ConnectionState.MINING, ConnectionState.WAITING
         ]  # fmt: skip
+        again = await it.connection()
+        await trio.testing.wait_all_tasks_blocked()
+        assert it.client.snapshot().version_mask == 0xE000
+        await again.accept(mask="00006000", xnsub=False)
+        await trio.testing.wait_all_tasks_blocked()
+        after = it.client.snapshot()
+        assert (after.version_mask, after.connects, after.jobs, after.difficulty) == (0x6000, 2, 1, 1e-9)
 
 
 @pytest.mark.parametrize("open_shares", [999, 1000])

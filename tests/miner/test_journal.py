@@ -21,6 +21,7 @@ from stratum_miner.client.resume import Resumable
 from stratum_miner.miner import ShareCounts, journal
 from stratum_miner.miner.journal import CRASHED, Journal, JournalError, read
 from stratum_miner.miner.journal_file import JournalFile
+from stratum_miner.miner.journal_records import RunClosed
 from stratum_miner.work.job import HeaderBody, Job, Origin, PoolKey
 from stratum_miner.work.share import Share, verify
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
@@ -428,6 +429,32 @@ def test_ten_thousand_records_more_than_open_shares_may_wait(
     ]
     reading = read(as_after_a_crash(it))
     assert (reading.counts, len(reading.open), reading.damaged) == (ShareCounts(accepted=6), 6, 0)
+
+
+def test_256_records_are_written_together_and_10_000_may_wait(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reached, go_on, write, batches = threading.Event(), threading.Event(), os.write, list[int]()
+
+    def hang_first(descriptor: int, data: bytes) -> int:
+        batches.append(data.count(b"\n") if isinstance(data, bytes) else bytes(data).count(b"\n"))
+        reached.set()
+        assert go_on.wait(WAIT_S)
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", hang_first)
+    it = opened(tmp_path / "shares.jsonl")
+    assert reached.wait(WAIT_S)
+    for _ in range(10_000):
+        it._add(RunClosed(time=1.0))
+    assert len(it._waiting) == 10_000
+    it._add(RunClosed(time=1.0))
+    assert len(it._waiting) == 1, "the totals in their place"
+    for _ in range(300):
+        it._add(RunClosed(time=1.0))
+    go_on.set()
+    assert it.flush(WAIT_S)
+    assert batches == [1, 256, 45]
 
 
 def test_a_disk_that_is_full_at_the_end_is_told_with_what_is_missing(

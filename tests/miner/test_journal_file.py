@@ -320,6 +320,14 @@ def test_a_file_is_large_beyond_its_limit(tmp_path: Path) -> None:
         file.close()
 
 
+def test_without_a_limit_of_its_own_a_file_is_large_beyond_64_mib(tmp_path: Path) -> None:
+    file = JournalFile(tmp_path / "shares.jsonl")
+    for size, is_large in ((67_108_864, False), (67_108_865, True)):
+        file._size = size  # a real file of this size would take long to read
+        assert file.is_large is is_large
+    file.close()
+
+
 def test_a_gap_between_older_files_is_filled_and_the_sixth_is_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "shares.jsonl"
     for number in (1, 3):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stratum_miner.miner.journal_records import Account, ResolvedShare, SubmittedShare, Totals, read
+from stratum_miner.miner.journal_records import Account, Reading, ResolvedShare, SubmittedShare, Totals, read
 from stratum_miner.miner.share_counts import ShareCounts
 
 
@@ -132,6 +132,20 @@ def test_the_headers_of_shares_are_kept_with_their_times(tmp_path: Path) -> None
     path = tmp_path / "shares.jsonl"
     path.write_bytes(b"".join(line(event="found", id=number, time=number, header=f"{number:02x}") for number in (1, 2)))
     assert [*read(path).headers] == [(1.0, "01"), (2.0, "02")]
+
+
+def test_of_very_many_headers_the_newest_65_536_are_kept() -> None:
+    it = Reading()
+    it.headers.extend((float(number), "") for number in range(65_537))
+    assert (len(it.headers), it.headers[0]) == (65_536, (1.0, ""))
+
+
+@pytest.mark.parametrize(("count", "damaged"), [(1 << 52, 0), ((1 << 52) + 1, 1), (-1, 1)])
+def test_a_count_is_from_0_to_2_to_the_52nd(tmp_path: Path, count: int, damaged: int) -> None:
+    path = tmp_path / "shares.jsonl"
+    counts = dict.fromkeys(("rejected", "stale", "lost", "blocks"), 0)
+    path.write_bytes(line(event="totals", time=1, next_id=1, accepted=count, **counts))
+    assert (read(path).damaged, read(path).counts.accepted) == (damaged, 0 if damaged else count)
 
 
 @pytest.mark.parametrize("length", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20])

@@ -261,8 +261,6 @@ class PoolGroup:
             members.failover.share_accepted(members.index(member))
         elif result.outcome is ShareOutcome.REJECTED and not result.refused_as_weak:
             members.failover.share_refused(members.index(member), self._clock(), result.reason)
-            if members.condition(member) is Condition.PENALIZED:
-                self._changed.set()
 
     def _take_state(self, member: GroupMember, state: ConnectionState, detail: str, event: ClientEvent) -> None:
         if state is ConnectionState.MINING:
@@ -346,7 +344,6 @@ class PoolGroup:
             member.scope = trio.CancelScope()
             member.client.note_stop_reason("")
             member.is_to_start = True
-            self._changed.set()
 
     def _leave(self, member: GroupMember) -> None:
         """Stop the client of a pool that is not needed any more, but not at once. The first call only records the time.

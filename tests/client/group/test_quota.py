@@ -78,3 +78,18 @@ def test_a_time_in_which_the_process_did_not_run_is_nobodys_turn() -> None:
     after = run(it, {"a": 1, "b": 1}, 1000, 1000.0 + 36_000.0)
     assert abs(after["a"] - after["b"]) <= 4 * SLICE_S
     assert it.share("a") == pytest.approx(0.5, abs=0.02)
+
+
+def test_each_turn_lasts_10_s_and_goes_to_the_pool_with_the_most_credit() -> None:
+    it: Quotas[str] = Quotas(0.0)
+    up = {"a": 3, "b": 1}
+    turns = [it.choose(up, seconds / 2) for seconds in range(160)]
+    assert turns == ["a"] * 20 + ["b"] * 20 + ["a"] * 60 + ["b"] * 20 + ["a"] * 40
+    assert it.share("a") == pytest.approx(0.75, abs=0.01)
+
+
+def test_of_pools_without_a_quota_each_is_a_last_resort() -> None:
+    it: Quotas[str] = Quotas(0.0)
+    assert it.choose({"spare": 0, "other": 0}, 0.0) == "spare"
+    assert it.choose({"spare": 0, "other": 0}, 50.0) == "spare", "nobody earns credit"
+    assert (it.share("spare"), it.share("other")) == (1.0, 0.0)
