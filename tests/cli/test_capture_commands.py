@@ -1,7 +1,6 @@
 """tap, record and replay as a user runs them: real processes, real sockets."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -9,16 +8,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stratum_miner.cli import main
 
+from .one_command import run
+from .test_process import SIMULATED, easy_pool
+
 pytest.importorskip("pbk", reason="needs the extra: pip install '.[regtest]'")
 
 COMMAND = [sys.executable, "-m", "stratum_miner"]
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
-SIMULATED = ["--backend", "simulated", "--backend-option", "hash_rate=1MH"]
 
 
 @contextmanager
@@ -43,17 +45,13 @@ def pool(*options: str) -> tuple[str, ...]:
     return ("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS, "--difficulty", "1e-5", *options)
 
 
-def mine(address: str, *options: str, shares: int = 5) -> dict[str, object]:
-    done = run("mine", "-o", address, "-u", ADDRESS, *SIMULATED, "--until-shares", str(shares), "--json", *options)
-    assert done.returncode == 0, done.stderr
-    result: dict[str, object] = json.loads(done.stdout)
+def mine(capsys: pytest.CaptureFixture[str], address: str, *options: str, shares: int = 5) -> dict[str, Any]:
+    """Mine in this process, and return what ``mine`` printed."""
+    words = ("mine", "-o", address, "-u", ADDRESS, *SIMULATED, "--until-shares", str(shares), "--json", *options)
+    code, out, err = run(capsys, *words)
+    assert code == 0, err
+    result: dict[str, Any] = json.loads(out.splitlines()[-1])
     return result
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=120, env={**os.environ}
-    )
 
 
 def test_faults_that_were_interrupted_are_not_said_to_be_survived() -> None:
@@ -68,12 +66,12 @@ def test_faults_that_were_interrupted_are_not_said_to_be_survived() -> None:
     assert errors.startswith("stratum-miner: interrupted after 0 of ")
 
 
-def test_a_tap_records_drops_and_hides_the_password(tmp_path: Path) -> None:
+def test_a_tap_records_drops_and_hides_the_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "tap.jsonl"
-    with running(*pool()) as upstream:
+    with easy_pool() as upstream:
         rule = "drop method=mining.configure from=pool"
         with running("tap", "127.0.0.1:0", upstream, "--rule", rule, "--record", str(path)) as address:
-            mine(address, "-p", "sup3rs3cret")
+            mine(capsys, address, "-p", "sup3rs3cret")
     records = [json.loads(line) for line in path.read_text().splitlines()]
     assert "sup3rs3cret" not in path.read_text()
     assert records[0]["kind"] == "capture"
@@ -85,12 +83,12 @@ def test_a_tap_records_drops_and_hides_the_password(tmp_path: Path) -> None:
     assert records[-1]["kind"] == "close"
 
 
-def test_a_pool_that_misbehaves_on_cue(tmp_path: Path) -> None:
+def test_a_pool_that_misbehaves_on_cue(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "pool.jsonl"
     faults = ("--fault", "error-forms", "--fault", "bytewise", "--seed", "3", "--record", str(path))
     with running(*pool(*faults)) as address:
-        result = mine(address)
-    assert result["shares"]["rejected"] >= 1  # type: ignore[index]
+        result = mine(capsys, address)
+    assert result["shares"]["rejected"] >= 1
     notes = [item["text"] for item in map(json.loads, path.read_text().splitlines()) if item["kind"] == "note"]
     assert any(note.startswith("error-forms: ") for note in notes)
 
@@ -130,7 +128,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     directory = tmp_path_factory.mktemp("recorded")
     ours, theirs = directory / "miner.jsonl", directory / "pool.jsonl"
     with running(*pool("--record", str(theirs))) as address:
-        mine(address, "-p", "sup3rs3cret", "--record", str(ours), "--backend-option", "seed=5", shares=1)
+        words = ("mine", "-o", address, "-u", ADDRESS, "-p", "sup3rs3cret", *SIMULATED, "--backend-option", "seed=5")
+        assert main.run([*words, "--until-shares", "1", "--record", str(ours)]) == 0
     return ours, theirs
 
 
@@ -145,18 +144,18 @@ def test_miner_and_pool_record_the_same_conversation(recorded: tuple[Path, Path]
     assert said[0][1]
 
 
-def test_a_disk_that_is_full_from_the_start() -> None:
+def test_a_disk_that_is_full_from_the_start(capsys: pytest.CaptureFixture[str]) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
-    done = run("mine", "-o", "127.0.0.1:1", "-u", "w", "--no-retry", "--record", "/dev/full")
-    assert done.returncode == 1
-    assert done.stderr == "stratum-miner: recording '/dev/full': No space left on device, after 0 lines\n"
+    code, _, err = run(capsys, "mine", "-o", "127.0.0.1:1", "-u", "w", "--no-retry", "--record", "/dev/full")
+    assert code == 1
+    assert err == "stratum-miner: recording '/dev/full': No space left on device, after 0 lines\n"
 
 
 def test_faults_against_a_pool_and_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
-    with running(*pool()) as address:
+    with easy_pool() as address:
         assert main.run(["misbehave", address, "--fault", "below-target", "--fault", "garbage", "--json"]) == 0
-        first, second = json.loads(capsys.readouterr().out)
+        first, second = json.loads(capsys.readouterr().out.splitlines()[-1])
         assert main.run(["misbehave", address, "--fault", "wrong-job"]) == 0
     assert (first["fault"], first["verdict"]) == ("below-target", "refused")
     assert first["answer"].startswith("23: low difficulty share")
@@ -165,26 +164,15 @@ def test_faults_against_a_pool_and_what_it_says(capsys: pytest.CaptureFixture[st
     assert shown.startswith("ok   wrong-job                  rejected, as expected\n       21: job not found")
 
 
-def test_a_record_is_played_to_a_miner(recorded: tuple[Path, Path]) -> None:
+def test_a_record_is_played_to_a_miner(recorded: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     path, _ = recorded
     arguments = ["replay", str(path), "--listen", "127.0.0.1:0", "--json", "--ignore", "mining.submit"]
     player = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert player.stderr is not None
     address = next(line for line in player.stderr if " ready " in line).split("stratum+tcp://", 1)[1].split()[0]
     # what it finds differs from what was recorded: each process counts from a place of its own
-    run(
-        "mine",
-        "-o",
-        address,
-        "-u",
-        ADDRESS,
-        *SIMULATED,
-        "--backend-option",
-        "seed=5",
-        "--until-shares",
-        "1",
-        "--no-retry",
-    )
+    words = ("mine", "-o", address, "-u", ADDRESS, *SIMULATED, "--backend-option", "seed=5", "--until-shares", "1")
+    run(capsys, *words, "--no-retry")
     out, err = player.communicate(timeout=100)
     result = json.loads(out)
     assert result["departures"] == [], err
@@ -197,15 +185,15 @@ def test_a_record_is_played_to_a_pool_that_judges_for_itself(
 ) -> None:
     path, _ = recorded
     ignored = ("--ignore", "mining.submit", "--ignore", "mining.notify")
-    with running(*pool()) as address:
+    with easy_pool() as address:
         assert main.run(["replay", str(path), "--to", address, "--pace", "0", "--json"]) == 1
         # another pool's jobs make other coinbases: the recorded nonces are worth nothing there
-        texts = [departure["text"] for departure in json.loads(capsys.readouterr().out)["departures"]]
+        texts = [departure["text"] for departure in json.loads(capsys.readouterr().out.splitlines()[-1])["departures"]]
         assert any(text.startswith("reply to mining.submit: recorded accepted, got rejected (") for text in texts), (
             texts
         )
         assert main.run(["replay", str(path), "--to", address, "--pace", "0", *ignored]) == 0
-    assert capsys.readouterr().out == "1 of 1 connections replayed to their end, as recorded\n"
+    assert "1 of 1 connections replayed to their end, as recorded\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

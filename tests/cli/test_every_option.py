@@ -90,7 +90,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     },
     "top": {
         "--api": "cli/test_top.py::test_when_piped_it_prints_the_screen_once",
-        "--once": "cli/test_top.py::test_when_piped_it_prints_the_screen_once",
+        "--once": "cli/test_top.py::test_on_a_terminal_it_ends_only_with_once",
         "--token-file": f"{SERVICES}test_top_logs_in_with_the_token_of_its_file",
     },
     "health": _for("cli/test_health.py::test_each_state_has_a_code", "--api --ready"),

@@ -215,9 +215,10 @@ def _everything_served(pool: HostilePool, web: int, cgminer: int, axeos: int) ->
 
 @pytest.mark.parametrize("options", [(), ("--display", "lines")], ids=["screen", "lines"])
 def test_mine_on_a_terminal(options: tuple[str, ...]) -> None:
+    eager = ("-t", "1", "--backend-option", "priority=normal")  # at the lowest, a busy machine lets it wait for minutes
     with hostile_pool() as pool:
         shown = on_a_terminal(
-            ["mine", "--no-config", "-o", f"127.0.0.1:{pool.port}", "-u", "w", "-p", "x", "-t", "1", *options],
+            ["mine", "--no-config", "-o", f"127.0.0.1:{pool.port}", "-u", "w", "-p", "x", *eager, *options],
             until=lambda data: pool.enough.is_set() and b"PWN" in data,
         )
     assert_clean({"the terminal": shown.replace(b"\r\n", b"\n")})

@@ -164,12 +164,11 @@ def test_nobody_changes_anything_without_the_token(name: str, running: dict[str,
 
 def test_every_file_that_opens_a_listener_is_in_the_table() -> None:
     package = Path(stratum_miner.__file__).parent
-    opens = re.compile(
-        r"\b(open_listeners|listening_socket|open_tcp_listeners|serve_tcp|create_server|bound\.listen)\("
-    )
-    found = {
-        str(path.relative_to(package))
-        for path in package.rglob("*.py")
-        if opens.search(path.read_text(encoding="utf-8"))
-    }
+    names = ("open_listeners", "listening_socket", "open_tcp_listeners", "serve_tcp", "create_server", "bound.listen")
+    opens = re.compile(rf"\b({'|'.join(map(re.escape, names))})\(")
+    found = set()
+    for path in package.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if any(name in text for name in names) and opens.search(text):  # the expression alone is slow
+            found.add(str(path.relative_to(package)))
     assert found == set(OPENERS)

@@ -45,8 +45,6 @@ def started(*arguments: str, environment: dict[str, str] | None = None) -> Itera
             raise
 
 
-EAGER = ("--threads", "1", "--backend-option", "priority=normal")
-"""A search that is not starved by the tests beside it: its default priority is the lowest."""
 SIMULATED = ("--backend", "simulated", "--backend-option", "hash_rate=1MH")
 """A device that finds its shares at this rate on any machine, also on a busy one."""
 
@@ -139,7 +137,8 @@ def test_a_demo_that_is_interrupted_tells_what_it_mined_and_exits_0() -> None:
 def test_interrupt_with_as_many_threads_as_are_allowed(seen: str) -> None:
     """The interrupt may also come while the threads start, after the choice of the kernel."""
     threads = str(processors.most_threads())
-    with easy_pool() as address, started("mine", "-o", address, "-u", ADDRESS, "-t", threads) as miner:
+    eager = ("--backend-option", "priority=normal")  # a search of the lowest priority may find nothing for minutes
+    with easy_pool() as address, started("mine", "-o", address, "-u", ADDRESS, "-t", threads, *eager) as miner:
         until_line(miner, seen)
         miner.send_signal(signal.SIGINT)
         _, err = miner.communicate(timeout=120)

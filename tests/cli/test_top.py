@@ -21,6 +21,7 @@ from trio.testing import MockClock, memory_stream_pair
 
 from stratum_miner.cli import top as top_module
 from stratum_miner.cli.main import run
+from stratum_miner.monitoring.screen import live
 from stratum_miner.network.fetch import Fetcher
 from tests.monitoring.screen.test_layout import view
 
@@ -82,6 +83,22 @@ def test_when_piped_it_prints_the_screen_once(
     out = capsys.readouterr().out
     assert "120 accepted · 3 rejected" in out
     assert "\x1b" not in out
+
+
+def test_on_a_terminal_it_ends_only_with_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def shown_until_quit(_showing: object) -> None:
+        print("drawn again and again")
+
+    monkeypatch.setattr(live, "usable", lambda console: True)
+    monkeypatch.setattr(top_module._Showing, "run", shown_until_quit)
+    with serving() as (url, asked):
+        assert run(["top", "--api", url]) == 0
+        assert capsys.readouterr().out == "drawn again and again\n"
+        assert not asked
+        assert run(["top", "--api", url, "--once"]) == 0
+    assert "120 accepted · 3 rejected" in capsys.readouterr().out
 
 
 def test_several_are_listed_with_their_sum_and_the_one_that_is_gone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 """Pools on this computer need no option; other pools need --i-own-this-pool."""
 
+import socket
+
 import pytest
 
 from stratum_miner.app.options import ownership
@@ -19,6 +21,18 @@ def test_another_one_does(host: str) -> None:
     ):
         ownership.check(host, False, "it is a burden")
     ownership.check(host, True, "it is a burden")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "own"),
+    [(["127.0.0.1", "::1"], True), (["127.0.0.1", "192.0.2.1"], False), (["192.0.2.1", "127.0.0.1"], False)],
+)
+def test_a_name_is_this_machine_if_all_its_addresses_are(
+    addresses: list[str], own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0)) for address in addresses]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: found)
+    assert ownership.is_loopback("rig.example") is own
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a" * 64 + ".invalid"])
