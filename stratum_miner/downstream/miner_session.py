@@ -95,7 +95,7 @@ class MinerSession(Generic[J]):
         """Version bits that the miner asked for."""
         self._rolls = False
         """Whether the miner was granted version rolling."""
-        self._minimum = 0.0
+        self._minimum: float = 0
         """The minimum difficulty that the miner asked for."""
         self._wanted = policy.start_difficulty
         """The difficulty that the session wants to use: the one that the miner asked for, or the one that vardiff

@@ -109,7 +109,7 @@ class Vardiff:
         self._test_at = now + min(self._config.retarget_seconds, FIRST_EXPECTED * self._config.target_seconds)
         self._test_count: float = FIRST_COUNT
         self._count = 0
-        self._work = 0.0
+        self._work: float = 0
 
     def _test(self, now: float) -> float | None:
         elapsed = max(now - self._started, SHORTEST_WINDOW)

@@ -4,6 +4,7 @@ The job id is part of the coinbase, so the coinbase of each job is different. A 
 counter again with each job therefore never repeats its work.
 """
 
+import math
 from dataclasses import dataclass
 
 from stratum_miner.bitcoin.target import target_from_bits
@@ -44,7 +45,7 @@ class JobFactory:
         self._coinbase_tag = coinbase_tag
         self._next_id = first_id
         self._template: BlockTemplate | None = None
-        self._fetched_at = 0.0
+        self._fetched_at = -math.inf
 
     def update(self, template: BlockTemplate, now: float) -> PoolJob | None:
         """Record a template that the node has just given. Return a job if miners need a new one, otherwise None.

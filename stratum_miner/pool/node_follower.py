@@ -10,6 +10,7 @@ The answer to a request may be outdated if a newer template arrived after the re
 dropped, and the node is asked again.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
@@ -56,11 +57,10 @@ class NodeFollower:
         self._on_recovery = on_recovery
         self._retry = NodeRetry(on_failure)
         self._last: BlockTemplate | None = None
-        self._serial = 0
-        """A counter that increases with each template and each call of ``refresh``. If it has increased since a request
-        was sent, the answer to that request may be outdated."""
-        self._arrived_at = 0.0
-        self._checked_at = 0.0
+        self._serial = object()
+        """Another object after each template and each call of ``refresh``. If it has changed since a request was sent,
+        the answer to that request may be outdated."""
+        self._arrived_at = self._checked_at = -math.inf
         self._lacks_blocks = False
         """Whether the last check found that the node lacks more than one block."""
         self._wanted = trio.Event()
@@ -92,7 +92,7 @@ class NodeFollower:
 
     def refresh(self) -> None:
         """Ask the node for its template now. Answers to earlier requests may be outdated and are dropped."""
-        self._serial += 1
+        self._serial = object()
         self._wanted.set()
 
     # ---- the two tasks ----------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class NodeFollower:
 
     # ---- templates --------------------------------------------------------------------------------------------------
 
-    async def _take(self, template: BlockTemplate, serial: int, after: BlockTemplate | None = None) -> bool:
+    async def _take(self, template: BlockTemplate, serial: object, after: BlockTemplate | None = None) -> bool:
         """Pass a template on to the pool, unless it may be outdated. ``serial`` is the value that ``_serial`` had when
         the template was requested.
 
@@ -176,12 +176,12 @@ class NodeFollower:
                 and last is not None
                 and last.previous_hash == after.previous_hash != template.previous_hash
             )
-            if serial != self._serial and not moved:
+            if serial is not self._serial and not moved:
                 if last is not None and template.same_block(last):
                     return True
                 self._wanted.set()
                 return False
-            self._serial += 1
+            self._serial = object()
             self._last = template
             self._arrived_at = trio.current_time()
             if after is None and last is not None and last.previous_hash != template.previous_hash and self._tip_wait:

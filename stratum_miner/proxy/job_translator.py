@@ -178,7 +178,7 @@ class JobTranslator:
         """The latest upstream sessions; the current one is the last."""
         self.extranonces = self._registry(0, 0)
 
-    def take(self, job: Job, now: float = 0.0) -> JobChange:
+    def take(self, job: Job, now: float) -> JobChange:
         """Make a pool's job the current job. Return what this job changes for the miners. ``now`` is the time in
         seconds on any clock that does not go back.
 

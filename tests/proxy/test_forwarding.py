@@ -73,7 +73,7 @@ def new_session(translator: JobTranslator, **options: Any) -> MinerSession[Proxy
 
 def new_translator(job: Job | None = None) -> JobTranslator:
     translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
-    translator.take(job or upstream_job())
+    translator.take(job or upstream_job(), 0.0)
     return translator
 
 
@@ -168,10 +168,10 @@ def test_an_older_job_may_be_rolled_in_bits_that_were_granted_later(extranonce1:
     miner.receive(session.data_to_send())
     old = miner.jobs[-1]
     second = make_job(first, job_id="2", extranonce1=extranonce1, prefix=body_of(first).prefix[:-1] + b"\x07")
-    translator.take(second)
+    translator.take(second, 0.0)
     assert translator.current is not None
     session.announce(translator.current, 1.0)
-    assert translator.take(replace(second, version_mask=0x1FFFE000)) is JobChange.MASK
+    assert translator.take(replace(second, version_mask=0x1FFFE000), 0.0) is JobChange.MASK
     session.update_version_mask(translator.current)
     miner.receive(session.data_to_send())
     data = miner.submit(miner.solve(old, version_bits=0x00400000))
@@ -187,7 +187,7 @@ def test_bits_that_one_pool_grants_are_not_allowed_on_the_jobs_of_another() -> N
     feed(session, miner.configure() + miner.login())
     miner.receive(session.data_to_send())
     old = miner.jobs[-1]
-    translator.take(make_job(first, session=2, extranonce1=b"other", version_mask=0x1FFFE000))
+    translator.take(make_job(first, session=2, extranonce1=b"other", version_mask=0x1FFFE000), 0.0)
     assert translator.current is not None
     session.announce(translator.current, 1.0)
     miner.receive(session.data_to_send())
@@ -211,7 +211,7 @@ def test_a_bit_of_the_jobs_own_version_may_be_named_or_not(named: int) -> None:
     miner.receive(session.data_to_send())
     assert session.version_mask == 0x1F7FE000
     old = miner.jobs[-1]
-    translator.take(replace(first, job_id="2", version=0x20000000))
+    translator.take(replace(first, job_id="2", version=0x20000000), 0.0)
     assert translator.current is not None
     session.announce(translator.current, 1.0)
     assert session.version_mask == 0x1FFFE000
@@ -253,7 +253,7 @@ def test_the_bits_that_may_be_rolled_are_not_known_before_the_first_job() -> Non
     translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
     policy = ForwardingPolicy(ProxyConfig(), translator)
     assert (policy.latest, policy.rollable_mask) == (None, 0x1FFFE000)
-    translator.take(upstream_job(version_mask=0xE000, version_rolling=True))
+    translator.take(upstream_job(version_mask=0xE000, version_rolling=True), 0.0)
     assert policy.latest is translator.current
     assert policy.rollable_mask == 0xE000
     translator.lose()

@@ -102,7 +102,7 @@ def test_a_restarted_proxy_pads_from_another_place() -> None:
     translator, job = new_translator(first_padding=0x1234FE), upstream_job(extranonce2_size=5)
     seen = []
     for _ in range(257):
-        translator.take(job)
+        translator.take(job, 0.0)
         seen.append(announcements(translator))
     assert seen[0] == (shown(job) + b"\xfe", NOW)
     assert seen[2] == (shown(job) + b"\x00", NOW)
@@ -113,7 +113,7 @@ def test_a_restarted_proxy_pads_from_another_place() -> None:
 def test_a_job_is_made_anew_for_a_prefix_that_had_it_and_only_then() -> None:
     translator = new_translator()
     assert translator.job_for(b"\x01", 0.0) is None
-    translator.take(upstream_job())
+    translator.take(upstream_job(), 0.0)
     first = translator.job_for(b"\x01", 0.0)
     translator.note_holder(b"\x01")
     assert translator.job_for(b"\x02", 0.0) is first
@@ -167,10 +167,10 @@ def test_no_sequence_of_jobs_makes_a_restless_miner_repeat_itself(
 def test_the_same_work_divided_otherwise_is_not_repeated() -> None:
     """With four bytes of padding, then with five: where one ends the other's prefix begins."""
     translator, job, seen = new_translator(), upstream_job(extranonce2_size=8), set[tuple[bytes, ...]]()
-    translator.take(job)
+    translator.take(job, 0.0)
     RestlessMiner(b"\x01", 3, seen).search(translator)
-    assert translator.take(upstream_job(session=2, extranonce2_size=3)) is JobChange.SPLIT
-    translator.take(job)
+    assert translator.take(upstream_job(session=2, extranonce2_size=3), 0.0) is JobChange.SPLIT
+    translator.take(job, 0.0)
     RestlessMiner(b"\x00", 2, seen).search(translator)
     assert len(seen) == 6
 
@@ -179,16 +179,16 @@ def test_work_that_is_announced_now_and_then_is_remembered(monkeypatch: pytest.M
     monkeypatch.setattr(job_translator, "MAX_ANNOUNCED", 2)
     translator, miner = new_translator(), RestlessMiner(b"\x01", 3)
     for number in range(6):
-        translator.take(upstream_job())
+        translator.take(upstream_job(), 0.0)
         miner.search(translator)
-        translator.take(upstream_job(suffix=bytes([number])))
+        translator.take(upstream_job(suffix=bytes([number])), 0.0)
 
 
 def test_memory_of_announcements_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_translator, "MAX_ANNOUNCED", 10)
     translator = new_translator()
     for number in range(30):
-        translator.take(upstream_job(suffix=bytes([number])))
+        translator.take(upstream_job(suffix=bytes([number])), 0.0)
     assert len(translator._announced) == 10
 
 
@@ -201,20 +201,20 @@ def test_a_mask_that_is_widened_counts_for_all_extranonces_of_its_session_and_fo
     ]
     sessions = []
     for job in jobs:
-        translator.take(job)
+        translator.take(job, 0.0)
         assert translator.current is not None
         sessions.append(translator.current.session)
-    assert translator.take(replace(jobs[2], version_mask=0x1FFFE000)) is JobChange.MASK
+    assert translator.take(replace(jobs[2], version_mask=0x1FFFE000), 0.0) is JobChange.MASK
     granted = [session.as_granted(job).version_mask for session, job in zip(sessions, jobs, strict=True)]
     assert granted == [0x1FFFE000, 0xE000, 0x1FFFE000]
 
 
 def test_a_job_without_its_coinbase_cannot_be_divided() -> None:
     translator = new_translator()
-    translator.take(upstream_job())
+    translator.take(upstream_job(), 0.0)
     current = translator.current
     with pytest.raises(ValueError, match="got a merkle root"):
-        translator.take(replace(upstream_job(), body=HeaderBody(bytes(32))))
+        translator.take(replace(upstream_job(), body=HeaderBody(bytes(32))), 0.0)
     assert translator.current is current
 
 
@@ -223,9 +223,9 @@ def test_of_a_thousand_jobs_the_one_that_was_announced_longest_ago_is_forgotten_
     translator = new_translator()
     jobs = [upstream_job(extranonce2_size=5, suffix=number.to_bytes(9, "big")) for number in range(1025)]
     for job in jobs[:1024]:
-        translator.take(job)
+        translator.take(job, 0.0)
     for index, padding in ((0, 1), (1024, 0), (1, 0), (3, 1)):  # job 1 went for job 1024, and job 2 for job 1
-        translator.take(jobs[index])
+        translator.take(jobs[index], 0.0)
         assert announcements(translator) == (shown(jobs[index]) + bytes([padding]), NOW)
 
 
@@ -234,11 +234,11 @@ def test_of_sixteen_sessions_the_one_that_was_used_longest_ago_is_forgotten_firs
     jobs = [upstream_job(session=number, extranonce1=bytes([number])) for number in range(17)]
     sessions = []
     for job in jobs[:16]:
-        translator.take(job)
+        translator.take(job, 0.0)
         assert translator.current is not None
         sessions.append(translator.current.session)
     for index, known in ((0, True), (16, False), (2, True), (1, False)):
-        translator.take(jobs[index])
+        translator.take(jobs[index], 0.0)
         assert translator.current is not None
         assert (translator.current.session in sessions) == known
 
@@ -246,7 +246,7 @@ def test_of_sixteen_sessions_the_one_that_was_used_longest_ago_is_forgotten_firs
 def test_a_pool_that_changes_only_the_size_of_its_extranonce2_pads_the_new_one() -> None:
     translator = new_translator()
     for size in (4, 5, 8):
-        translator.take(upstream_job(extranonce2_size=size))
+        translator.take(upstream_job(extranonce2_size=size), 0.0)
         assert translator.current is not None
         assert translator.current.session.extranonce2_size == size
         assert len(translator.current.padding) == translator.current.session.padding_size == size - 4
@@ -255,31 +255,31 @@ def test_a_pool_that_changes_only_the_size_of_its_extranonce2_pads_the_new_one()
 
 def test_when_a_change_of_the_mask_is_no_new_job() -> None:
     translator, job = new_translator(), upstream_job(version_mask=0xE000, version_rolling=True)
-    assert translator.take(job) is JobChange.SPLIT
-    assert translator.take(job) is JobChange.JOB, "the same job again is new work"
+    assert translator.take(job, 0.0) is JobChange.SPLIT
+    assert translator.take(job, 0.0) is JobChange.JOB, "the same job again is new work"
     assert translator.current is not None
     job_id = translator.current.content.job_id
     wider = replace(job, version_mask=0xFFE000)
-    assert translator.take(wider) is JobChange.MASK
+    assert translator.take(wider, 0.0) is JobChange.MASK
     assert translator.current.content.job_id == job_id
     assert (translator.current.rollable_mask, translator.latest) == (0xFFE000, translator.current)
-    assert translator.take(replace(wider, version_mask=0xE000, clean_jobs=True)) is JobChange.JOB
-    assert translator.take(replace(wider, version_mask=0, ntime=NOW + 1)) is JobChange.JOB
+    assert translator.take(replace(wider, version_mask=0xE000, clean_jobs=True), 0.0) is JobChange.JOB
+    assert translator.take(replace(wider, version_mask=0, ntime=NOW + 1), 0.0) is JobChange.JOB
     translator.lose()
     assert translator.current is None
-    assert translator.take(replace(wider, ntime=NOW + 1)) is JobChange.JOB, "miners were sent away from it"
+    assert translator.take(replace(wider, ntime=NOW + 1), 0.0) is JobChange.JOB, "miners were sent away from it"
 
 
 def test_ids_count_up_in_hex_and_the_pools_own_are_not_used() -> None:
     translator = new_translator(first_id=0xFFFFFFFF)
     ids = []
     for _ in range(2):
-        translator.take(upstream_job())
+        translator.take(upstream_job(), 0.0)
         assert translator.current is not None
         ids.append(translator.current.content.job_id)
     assert ids == ["ffffffff", "0"]
     plain = new_translator()
-    plain.take(upstream_job(extranonce2_size=5))
+    plain.take(upstream_job(extranonce2_size=5), 0.0)
     assert plain.current is not None
     assert (plain.current.content.job_id, plain.current.padding) == ("1", b"\x00")
     assert plain.extranonces.lease(0.0).extranonce1 == b"\x00"
@@ -297,7 +297,7 @@ def test_a_job_is_clean_if_the_pool_says_so_or_the_session_is_another() -> None:
         (again, False),
     ]
     for job, clean in steps:
-        translator.take(job)
+        translator.take(job, 0.0)
         assert translator.current is not None
         assert translator.current.content.clean == clean
 
@@ -305,7 +305,7 @@ def test_a_job_is_clean_if_the_pool_says_so_or_the_session_is_another() -> None:
 def test_a_job_says_what_its_pool_says() -> None:
     translator = new_translator()
     job = upstream_job(branch=(b"\x09" * 32,), version=0x20000004, session=5)
-    translator.take(job)
+    translator.take(job, 0.0)
     current = translator.current
     assert current is not None
     content = current.content
@@ -318,7 +318,7 @@ def test_a_job_says_what_its_pool_says() -> None:
 def test_bits_are_granted_only_where_they_are_not_known_yet() -> None:
     translator = new_translator()
     job = upstream_job(version_mask=0xE000, version_rolling=True)
-    translator.take(job)
+    translator.take(job, 0.0)
     assert translator.current is not None
     session = translator.current.session
     assert session.as_granted(job) is job

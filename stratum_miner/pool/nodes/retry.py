@@ -1,5 +1,6 @@
 """Pauses between attempts to reach a node that has a temporary error, when the pool starts and while it runs."""
 
+import math
 from collections.abc import Callable
 
 import trio
@@ -19,7 +20,7 @@ class NodeRetry:
         self._on_failure = on_failure
         self._reported: str | None = None
         self._pause = FIRST_PAUSE
-        self._failed_at = 0.0
+        self._failed_at = -math.inf
 
     async def pause_after(self, error: NodeError) -> None:
         """Wait before the next attempt. Raises ``error`` if it is permanent."""

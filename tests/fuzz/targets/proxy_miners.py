@@ -34,7 +34,7 @@ FATES = (ShareOutcome.ACCEPTED, ShareOutcome.REJECTED, ShareOutcome.STALE, Share
 def run(data: bytes) -> None:
     mode, body = data[:1] or b"\0", data[1:]
     translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1")
-    translator.take(_upstream_job())
+    translator.take(_upstream_job(), 0.0)
     policy = ForwardingPolicy(ProxyConfig(), translator)
     session = MinerSession(policy, DownstreamShareCounts(), 0.0)
     fate = FATES[mode[0] >> 1 & 3]
