@@ -359,3 +359,28 @@ async def test_what_the_follower_says_before_its_first_template() -> None:
         ScriptedNode(), on_template=Listener().take_template, on_failure=print, on_recovery=lambda: None
     )
     assert follower.template_at is None
+
+
+async def test_a_node_that_answers_at_once_but_too_late_is_asked_every_second(autojump_clock: Clock) -> None:
+    class Hasty(ScriptedNode):
+        follower: NodeFollower
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.waits: list[float] = []
+
+        async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
+            await trio.lowlevel.checkpoint()
+            self.waits.append(trio.current_time())
+            if len(self.waits) > 1:
+                self.follower.refresh()  # what it says now may be of before
+            else:
+                await trio.sleep(1)
+                self.follower.refresh()
+            return replace(after, version=len(self.waits))
+
+    node = Hasty()
+    async with following(node) as (listener, node.follower):
+        await trio.sleep(5.5)
+        assert node.waits == [0, 2, 3, 4, 5]
+        assert len(listener.heard) == 1

@@ -246,3 +246,32 @@ async def test_what_a_pool_draws_by_lot(autojump_clock: Clock) -> None:
             await client.login()
     assert asked == [32, 32]
     assert (client.miner.jobs[0].job_id, client.miner.extranonce1) == ("ffffffff", "ffffffff")
+
+
+async def test_a_block_is_offered_again_as_soon_as_a_node_that_failed_is_back(autojump_clock: Clock) -> None:
+    """It may have lost the block; after ten seconds it would be offered in any case."""
+    node = ScriptedNode(make_template(nbits=EASY_BITS))
+    async with pool_of(node) as (_, listener):
+        client = listener.connect()
+        await client.login()
+        assert await client.submit(client.miner.solve()) == 0
+        await trio.sleep(1)
+        assert len(node.submitted) == 1
+        node.fail("restarting")
+        await trio.sleep(1)
+        node.recover()
+        await trio.sleep(4)
+        assert len(node.submitted) == 2
+        assert node.submitted[0] == node.submitted[1]
+
+
+async def test_a_miner_that_comes_back_gets_its_extranonce1_again(autojump_clock: Clock) -> None:
+    async with pool_of(ScriptedNode()) as (pool, listener):
+        client = listener.connect()
+        await client.login()
+        await client.stream.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+        again = listener.connect()
+        await again.login("wire_miner/1", client.miner.session_id)
+        assert again.miner.extranonce1 == client.miner.extranonce1
+        assert pool._send_candidate.statistics().open_receive_channels == 4, "one for each task that submits blocks"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,12 @@ import trio.testing
 from stratum_miner.bitcoin.address import Network
 from stratum_miner.network.exchange import HttpResponse
 from stratum_miner.network.fetch import HttpTarget
-from stratum_miner.pool.nodes.base import NodeDownloadingError, NodeError, NodeReplyError
+from stratum_miner.pool.nodes.base import (
+    NodeDownloadingError,
+    NodeError,
+    NodeReplyError,
+    NodeUnauthorizedError,
+)
 from stratum_miner.pool.nodes.bitcoind import BitcoindNode, Credentials
 
 Clock = trio.testing.MockClock
@@ -268,3 +274,37 @@ async def test_the_rules_that_are_asked_for(network: Network, rules: list[str]) 
     node.network = network
     await node.get_template()
     assert answers.asked[0][2] == [{"rules": rules, "capabilities": ["longpoll"]}]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "peers"), [(0, []), (0, None), (7, [{"startingheight": 7, "synced_headers": 7}]), (7, [{}])]
+)
+async def test_peers_that_know_no_more_are_no_reason_to_wait(blocks: int, peers: object) -> None:
+    node = node_of(Answers(getblockchaininfo=INFO | {"blocks": blocks, "headers": blocks}, getpeerinfo=peers))
+    await node.check_ready()
+
+
+async def test_a_cookie_is_read_up_to_4096_bytes(tmp_path: Path) -> None:
+    cookie = tmp_path / ".cookie"
+    cookie.write_text("user:" + "x" * 4091 + "y")
+    node = BitcoindNode("http://127.0.0.1:8332/", cookie_file=cookie)
+    assert await node._read_cookie() == Credentials("user", "x" * 4091)
+
+
+async def test_credentials_that_did_not_change_are_not_tried_again(tmp_path: Path) -> None:
+    cookie = tmp_path / ".cookie"
+    cookie.write_text("user:wrong")
+    asked = 0
+
+    class Refusing(Answers):
+        async def fetch(self, target: HttpTarget, *, content: bytes, **limits: Any) -> HttpResponse:
+            nonlocal asked
+            asked += 1
+            await trio.lowlevel.checkpoint()
+            return HttpResponse(401, b"")
+
+    node = BitcoindNode("http://127.0.0.1:8332/", cookie_file=cookie)
+    node._fetcher = Refusing()  # type: ignore[assignment]  # as if it were open
+    with pytest.raises(NodeUnauthorizedError):
+        await node.tip()
+    assert asked == 1

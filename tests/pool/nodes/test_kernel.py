@@ -99,6 +99,8 @@ async def test_times_of_templates() -> None:
         assert template.mintime <= template.curtime == max(int(clock[0]), template.mintime)
         clock[0] = float(template.mintime - 100)
         assert (await node.get_template()).curtime == template.mintime, "the chain is ahead of the clock"
+        clock[0] = float(template.mintime - 7200)
+        await node.get_template()
         clock[0] = float(template.mintime - 7201)
         with pytest.raises(NodeError, match="at most 7200 s ahead of the clock, got 7201 s"):
             await node.get_template()
@@ -357,7 +359,8 @@ async def test_a_temporary_chain_leaves_nothing(tmp_path: Path, monkeypatch: pyt
     async with KernelNode() as node:
         await grow(node, 1)
         (name,) = os.listdir(tmp_path)
-        assert not (tmp_path / name / "chainstate").exists(), "it is in memory"
+        directory = tmp_path / name
+        assert not any((directory / part).exists() for part in ("chainstate", "blocks/index")), "they are in memory"
     assert os.listdir(tmp_path) == []
 
 
@@ -499,6 +502,8 @@ async def test_a_block_may_be_later_than_the_median_of_the_last_eleven() -> None
         for blocks in range(1, 14):
             clock[0] = float(start + 1000 * blocks)
             await grow(node, 1)
+            if blocks == 2:
+                assert (await node.get_template()).mintime == start + 1000 + 1, "of the first block and these two"
         template = await node.get_template()
         assert template.mintime == start + 1000 * 8 + 1, "of 3 to 13, the one in the middle"
         assert (template.version, template.nbits) == (0x20000000, 0x207FFFFF)
@@ -556,3 +561,27 @@ async def test_what_was_noted_of_one_block_is_not_kept_for_the_next() -> None:
         assert list(node._lines) == [str(number) for number in range(10, 60)], "the last fifty lines are enough"
         await node.submit_block(b"junk")
         assert "59" not in node._lines
+
+
+async def test_a_directory_is_marked_while_it_is_open(tmp_path: Path) -> None:
+    for _ in range(2):
+        (tmp_path / LOCK_FILE).write_bytes(IS_OPEN)  # as after a crash
+        async with KernelNode(tmp_path):
+            assert (tmp_path / LOCK_FILE).read_bytes() == IS_OPEN
+        assert (tmp_path / LOCK_FILE).read_bytes() == b""
+
+
+async def test_a_failure_of_before_is_no_failure_of_closing(tmp_path: Path) -> None:
+    async with KernelNode(tmp_path) as node:
+        node._note_line("[error] No space left on disk")
+    assert (tmp_path / LOCK_FILE).read_bytes() == b""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="only Linux names its threads there")
+async def test_the_library_starts_no_threads_to_check_scripts() -> None:
+    async with KernelNode():
+        assert not any("script" in name for name in names_of_threads())
+
+
+def names_of_threads() -> list[str]:
+    return [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
