@@ -42,6 +42,7 @@ EASIER = {"nbits": EASY_BITS, "curtime": START + 1201}
         ({"maxtime": START + 9}, {"maxtime": START + 10}, None),  # the next renewal makes use of it
         ({"maxtime": START + 9}, {"maxtime": None}, None),
         ({"maxtime": START + 9}, {"maxtime": START + 8}, True),
+        ({"maxtime": START + 9}, {"version": 0x20000001}, False),
         ({}, {"mintime": START + 1}, True),
         ({}, {"previous_hash": bytes(32)}, True),
         ({}, {"height": 7}, True),

@@ -384,3 +384,38 @@ async def test_a_node_that_answers_at_once_but_too_late_is_asked_every_second(au
         await trio.sleep(5.5)
         assert node.waits == [0, 2, 3, 4, 5]
         assert len(listener.heard) == 1
+
+
+async def test_half_a_minute_after_a_check_comes_the_next_one(autojump_clock: Clock) -> None:
+    node = UnreadyNode()
+    async with following(node) as (_, follower):
+        for until, checks in ((29.9, 1), (30.0, 2)):
+            await trio.sleep_until(until)
+            follower.refresh()
+            await trio.testing.wait_all_tasks_blocked()
+            assert node.checks == checks
+
+
+@pytest.mark.parametrize(("again_at", "next_check"), [(30.5, 31.5), (30.6, 31.1)])
+async def test_pauses_go_on_where_they_were_within_half_a_minute(
+    autojump_clock: Clock, again_at: float, next_check: float
+) -> None:
+    class Node(ScriptedNode):
+        checks: list[float]
+
+        async def check_ready(self) -> None:
+            self.checks.append(trio.current_time())
+            await trio.lowlevel.checkpoint()
+            if self.error is not None:
+                raise NodeNotReadyError("it is starting")
+
+    node = Node()
+    node.checks = []
+    node.fail()
+    async with following(node):
+        node.recover()
+        await trio.sleep_until(again_at)
+        del node.checks[:]
+        node.fail()
+        await trio.sleep(3)
+        assert node.checks[0] == pytest.approx(next_check)

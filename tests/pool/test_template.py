@@ -307,7 +307,12 @@ def test_a_longpollid_has_up_to_1000_characters(length: int, good: bool) -> None
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [([0] * 8, str([0] * 8)), ([0] * 9, "a list of 9"), ({str(key): 0 for key in range(9)}, "a dict of 9")],
+    [
+        ("x" * 98, repr("x" * 98)),
+        ([0] * 8, str([0] * 8)),
+        ([0] * 9, "a list of 9"),
+        ({str(key): 0 for key in range(9)}, "a dict of 9"),
+    ],
 )
 def test_long_values_are_shown_by_their_size(value: object, shown: str) -> None:
     with pytest.raises(TemplateError) as caught:

@@ -9,6 +9,7 @@ little-endian) and the block. Newer versions of Core XOR the files with the key 
 """
 
 from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 
 from stratum_miner.bitcoin.header import HEADER_SIZE
@@ -46,5 +47,5 @@ def _blocks(data: bytes) -> Iterator[bytes]:
 def _clear(data: bytes, key: bytes) -> bytes:
     if not any(key):
         return data
-    mask = (key * (len(data) // len(key) + 1))[: len(data)]
+    mask = bytes(islice(cycle(key), len(data)))
     return (int.from_bytes(data, "big") ^ int.from_bytes(mask, "big")).to_bytes(len(data), "big")
