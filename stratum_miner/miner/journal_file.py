@@ -43,7 +43,7 @@ from stratum_miner.miner.journal_records import (
 
 MAX_BYTES = 64 << 20
 """Size in bytes from which the journal continues in a new file."""
-_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP)
 """Errors with which fsync reports that a file of this kind cannot be synced: a device, or a directory on some network
 file systems."""
@@ -193,7 +193,7 @@ class JournalFile:
     def _sync_directory(self) -> None:
         """Let the next ``sync`` also sync the directory, which contains the names of the files."""
         with suppress(OSError):  # without the permission to read a directory, it cannot be synced
-            descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            descriptor = os.open(self.path.parent, os.O_RDONLY)
             with self._lock:
                 self._old.append(descriptor)
 
@@ -241,7 +241,7 @@ def _opened(path: Path, *, is_ours: bool = False) -> tuple[int, bool]:
 def examine(path: Path) -> None:
     """Raise JournalError if no share journal can be kept in the file at ``path`` now, because it is a file of another
     kind, or because another miner uses it. The file is not changed. Raises OSError if the file cannot be opened."""
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = os.open(path, os.O_NONBLOCK)
     try:
         if stat.S_ISREG(os.fstat(file).st_mode):
             _lock(file, path)
@@ -264,7 +264,7 @@ def _check_rotation(path: Path) -> None:
     """Raise JournalError if another miner is rotating this journal. During a rotation, the miner has the file
     ``path``.1 locked."""
     try:
-        older = os.open(older_file(path, 1), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        older = os.open(older_file(path, 1), os.O_WRONLY | os.O_NONBLOCK)
     except OSError:
         return
     try:

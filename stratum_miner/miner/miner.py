@@ -47,9 +47,6 @@ from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
 
-MEASURED_AFTER_S = 10.0
-"""Seconds of searching after which the measured hash rate is good enough to suggest a share difficulty to a pool."""
-
 
 class Miner:
     """Mines with the given backends on the given pools. ``open_miner`` makes and runs a miner. ``run`` may be
@@ -124,7 +121,7 @@ class Miner:
                 may_give_up=lambda: all(group.pools.all_refused for group in self._groups),
             )
             scheduler = Scheduler(weak_blocks=weak_blocks, clock=self._clock, visited=visited)
-            return MiningGroup(assignments, new_pools, scheduler, self._clock(), self._take)
+            return MiningGroup(assignments, new_pools, scheduler, self._take)
 
         free = [item for item in self._assignments if item.pool is None]
         bound: dict[PoolSettings, list[Assignment]] = {}
@@ -308,10 +305,11 @@ class Miner:
             while True:
                 await trio.sleep(LOOK_S)
                 self._take_sample()
-                if self._running(self._clock()) - self._statistics.started >= MEASURED_AFTER_S:
-                    for group in self._groups:
-                        if group.meter.average() > 0:
-                            group.pools.note_hash_rate(group.meter.rate(60))
+                now = self._running(self._clock())
+                for group in self._groups:
+                    rate = group.measured_rate(now)
+                    if rate is not None:
+                        group.pools.note_hash_rate(rate)
 
     def _running(self, now: float) -> float:
         """Return ``now`` minus the seconds in which this process did not run although the miner's clock went on."""

@@ -32,12 +32,14 @@ from stratum_miner.miner.events import JobStarted
 from stratum_miner.miner.scheduler import Scheduler
 from stratum_miner.miner.snapshot import BackendSnapshot
 from stratum_miner.miner.weak_blocks import WeakBlocks
-from stratum_miner.work.hash_rate import HashRateMeter
 from stratum_miner.work.job import Job, PoolKey
 from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
 
+MEASURED_AFTER_S = 10.0
+"""Seconds after the first hash from which on the measured hash rate is good enough to suggest a share difficulty to a
+pool."""
 FOUND_BUFFER = 256
 """Maximum number of a backend's reported nonces that may wait to be verified. To report more, the backend has to
 wait."""
@@ -73,13 +75,11 @@ class MiningGroup:
         assignments: Sequence[Assignment],
         pools: Callable[[ClientListener], PoolGroup],
         scheduler: Scheduler,
-        started: float,
         on_event: Callable[[GroupEvent], None],
     ) -> None:
         self.assignments = tuple(assignments)
         self.pools = pools(self._take)
         self.scheduler = scheduler
-        self.meter = HashRateMeter(started)
         self.units = 0
         """Number of work units that the backends of this group took."""
         self.expected = 0.0
@@ -87,6 +87,8 @@ class MiningGroup:
         self._on_event = on_event
         self._weak_blocks = WeakBlocks()
         self._counted = 0
+        self._measured_from: tuple[float, int] | None = None
+        """Time at which the first hashes were counted, and their number; None before."""
         self._share_probability: float | None = None
         """Probability that one hash of the newest job meets the share target of that job; None before the first job."""
         self._mined_on: PoolKey | None = None
@@ -153,8 +155,19 @@ class MiningGroup:
         units = self.scheduler.take_units()
         self.units += units.total()
         self.pools.count_work(self.scheduler.take_switches(), units)
-        self.meter.sample(now, self.hashes)
+        if self.hashes and self._measured_from is None:
+            self._measured_from = now, self._counted
         return self._counted
+
+    def measured_rate(self, now: float) -> float | None:
+        """Return the average hash rate in H/s since the first hashes were counted. Return None if that was less than
+        ``MEASURED_AFTER_S`` ago, or if no hashes were counted since."""
+        if self._measured_from is None:
+            return None
+        since, hashes = self._measured_from
+        if self._counted == hashes or now - since < MEASURED_AFTER_S:
+            return None
+        return (self._counted - hashes) / (now - since)
 
     @property
     def hashes(self) -> int:

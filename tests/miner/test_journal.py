@@ -317,6 +317,34 @@ def test_a_rotation_that_failed_is_tried_again_a_minute_later(
     assert watched.rotations == [0.0, 60.0, 120.0]
 
 
+def test_the_end_waits_5_s_for_the_disk_and_a_failed_write_is_tried_again_after_5_s(
+    tmp_path: Path, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No clock is needed: the seconds are what the threads are asked to wait."""
+    waits: list[float | None] = []
+
+    class Watched(threading.Condition):
+        def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
+            waits.append(timeout)
+            return super().wait_for(predicate, timeout if timeout != 5.0 else 0.001)
+
+    monkeypatch.setattr(threading, "Condition", Watched)
+    it = opened(tmp_path / "shares.jsonl")
+    assert it.flush(WAIT_S)
+    waits.clear()
+    disk = FullDisk(monkeypatch)
+    it.submitted(shares(1, block=False)[0], TO)
+    assert disk.tried.wait(WAIT_S)
+    disk.full = False
+    assert it.flush(WAIT_S)
+    assert 5.0 in waits
+    joins: list[float] = []
+    monkeypatch.setattr(it._writer, "join", joins.append)
+    it.close()
+    assert joins == [5.0]
+    threading.Thread.join(it._writer, WAIT_S)
+
+
 # ---- a disk that is full ----------------------------------------------------------------------------------------
 
 

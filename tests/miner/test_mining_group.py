@@ -17,6 +17,7 @@ from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl, WorkerRef
 from stratum_miner.client.events import JobArrived, ShareAnswered, WorkLost
 from stratum_miner.client.group.failover import Condition
 from stratum_miner.client.group.group import PoolGroup
+from stratum_miner.client.settings import Timeouts
 from stratum_miner.miner import Assignment, Goals, Miner, Scheduler, StopReason
 from stratum_miner.miner.events import JobStarted
 from stratum_miner.miner.mining_group import GroupEvent, MiningGroup
@@ -112,13 +113,15 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(*, pools: tuple[PoolSettings, ...] = (MAIN,), both: bool = False, **options: Any) -> AsyncIterator[Rig]:
+async def rig(
+    *, pools: tuple[PoolSettings, ...] = (MAIN,), side: PoolSettings = SIDE, both: bool = False, **options: Any
+) -> AsyncIterator[Rig]:
     made = Rig()
     made.miner = Miner(
         pools,
         [
-            Assignment(backend=made.fast, name="fast", pool=SIDE if both else None),
-            Assignment(backend=made.slow, name="slow", pool=SIDE),
+            Assignment(backend=made.fast, name="fast", pool=side if both else None),
+            Assignment(backend=made.slow, name="slow", pool=side),
         ],
         options=ClientOptions(clock=trio.current_time, connect=made.connect),
         **options,
@@ -275,7 +278,6 @@ class Played:
             [Assignment(backend=self.backend)],
             lambda hear: PoolGroup([MAIN], hear, ClientOptions()),
             self.scheduler,
-            0.0,
             self.events.append,
         )
 
@@ -299,10 +301,25 @@ def test_hashes_count_from_the_first_job_under_the_job_that_they_were_computed_f
     it.backend.hashes = 7000
     assert it.group.sample(2.0) == 7000
     assert it.group.expected == pytest.approx(3000 * easy.share_chance + 4000 * hard.share_chance)
-    assert it.group.meter.average() == 3500
     [status] = it.group.statuses(14_000)
     assert status.work_share == 0.5
     assert [pool.work_share for pool in it.group.statuses(0)] == [0.0]
+
+
+def test_a_hash_rate_is_measured_10_s_after_the_first_hash_whenever_that_was() -> None:
+    it = Played()
+    assert it.group.measured_rate(100.0) is None
+    it.group.sample(100.0)
+    it.job()
+    it.backend.hashes = 500
+    it.group.sample(140.0)
+    it.group.sample(150.0)
+    assert it.group.measured_rate(150.0) is None, "nothing was found out since"
+    it.backend.hashes = 20_500
+    it.group.sample(150.0)
+    assert it.group.measured_rate(149.9) is None
+    assert it.group.measured_rate(150.0) == 2000
+    assert it.group.measured_rate(160.0) == 1000
 
 
 def test_units_and_job_changes_count_for_their_pool() -> None:
@@ -378,6 +395,20 @@ async def test_a_backend_may_report_256_nonces_before_it_has_to_wait() -> None:
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert len(reported) == 257, "one of them is with the verifier"
+
+
+async def test_the_end_waits_as_long_as_the_most_patient_pool(autojump_clock: MockClock) -> None:
+    """The open share is that of a pool whose own limit is 2 s."""
+    patient = replace(SIDE, timeouts=Timeouts(stop_grace=7.0))
+    async with rig(side=patient) as it:
+        [(_, main), (_, side)] = await it.connections(2)
+        await it.up(main, "0000000a")
+        await it.up(side, "0000000b", workers=2)
+        await it.fast.find()
+        before = trio.current_time()
+        it.miner.stop()
+        await it.ended.wait()
+        assert trio.current_time() - before == 7
 
 
 def test_the_statistics_of_a_backend_have_its_label_and_its_pool() -> None:

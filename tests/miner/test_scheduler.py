@@ -197,6 +197,14 @@ def test_of_very_many_previous_hashes_the_oldest_is_forgotten() -> None:
     assert [scheduler.wants_weak_block(make_job(previous_hash=tip)) for tip in tips] == [True] + [False] * 16
 
 
+def test_without_a_start_extranonce2_begins_at_0() -> None:
+    for scheduler in (Scheduler(clock=lambda: 0.0), Scheduler(clock=lambda: 0.0, visited=SharedVisited())):
+        scheduler.set_job(make_job())
+        unit = scheduler.next_unit()
+        assert unit is not None
+        assert unit.extranonce2 == bytes(4)
+
+
 def test_weak_blocks_are_looked_for_from_a_network_target_of_2_to_the_240th() -> None:
     """nbits of 0x1f00ffff stand for 0xffff * 2^224, just below 2^240."""
     for nbits, looked_for in ((0x1F00FFFF, True), (0x1F010000, False)):
@@ -243,7 +251,7 @@ def test_who_hears_of_a_change_may_stop_hearing_of_further_ones() -> None:
 def test_the_bits_that_a_backend_rolls_and_its_units_at_once_are_its_own() -> None:
     """A device that rolls four bits gets units of sixteen versions, and the next unit has the next extranonce2."""
     scheduler = Scheduler(clock=lambda: 0.0)
-    scheduler.set_job(make_job(version_mask=0x1FFFE000))
+    scheduler.set_job(make_job(version_mask=0xFFFFFFFF))
     rolling = scheduler.next_unit(rollable=0x0001E000, at_once=4)
     plain = scheduler.next_unit()
     assert rolling is not None
