@@ -318,6 +318,7 @@ def test_refused_shares_are_counted_by_who_refused_them(decides: bool) -> None:
     scene.say(scene.miner.submit(BAD))
     low = scene.miner.solve(at_most=2**256, above=scene.miner.jobs[-1].target)
     scene.say(scene.miner.submit(low))
+    assert scene.events[-2] == AnsweredWithError("alice.rig", "nonsense", ErrorReason.JOB_NOT_FOUND, "job not found")
     counts = scene.session.shares
     if decides:
         assert counts.rejected == {ErrorReason.JOB_NOT_FOUND: 1, ErrorReason.LOW_DIFFICULTY: 1}

@@ -16,6 +16,7 @@ from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.validator import Refused
 from stratum_miner.downstream.vardiff import VardiffConfig
+from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.proxy.config import ProxyConfig
 from stratum_miner.proxy.forwarding import ForwardingPolicy, refusal_of, share_of
 from stratum_miner.proxy.job_translator import JobChange, JobTranslator, ProxyJob
@@ -287,3 +288,14 @@ SHARE = Share(
 )
 def test_what_a_miner_is_told_of_a_result(result: ShareResult, refusal: Refused[Any] | None) -> None:
     assert refusal_of(result) == refusal
+
+
+def test_shares_of_all_connections_to_the_pool_have_one_memory() -> None:
+    translator = JobTranslator(256, ntime_ahead=7000, resume_seconds=600, token=lambda: "s1", memory=FairBound(0))
+    translator.take(upstream_job(), 0.0)
+    session, miner = new_session(translator), WireMiner()
+    feed(session, miner.login())
+    miner.receive(session.data_to_send())
+    (refused,) = feed(session, miner.submit(miner.solve()))
+    assert isinstance(refused, AnsweredWithError)
+    assert refused.message.startswith("too many valid shares: 0 on the current jobs")

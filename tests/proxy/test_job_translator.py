@@ -171,6 +171,8 @@ def test_the_same_work_divided_otherwise_is_not_repeated() -> None:
     RestlessMiner(b"\x01", 3, seen).search(translator)
     assert translator.take(upstream_job(session=2, extranonce2_size=3), 0.0) is JobChange.SPLIT
     translator.take(job, 0.0)
+    assert translator.current is not None
+    assert translator.current.session.split == translator.split
     RestlessMiner(b"\x00", 2, seen).search(translator)
     assert len(seen) == 6
 
@@ -341,3 +343,8 @@ def test_when_the_last_byte_to_pad_is_used_up_a_second_begins() -> None:
     assert announcements(translator) == (shown(job) + b"\xff", NOW)
     translator.take(job, 0.0)
     assert announcements(translator) == (shown(job) + b"\x00", NOW + 1)
+
+
+def test_before_the_first_job_there_is_nothing_to_divide() -> None:
+    lease = new_translator().extranonces.lease(0.0)
+    assert (lease.extranonce1, lease.extranonce2_size) == (b"", 0)

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.client.dialing.dialer import Connector
+from stratum_miner.client.dialing.url import PoolUnreachable
 from stratum_miner.client.options import ClientOptions
 from stratum_miner.downstream.endings import DisconnectReason
 from stratum_miner.downstream.vardiff import VardiffConfig
@@ -68,7 +69,7 @@ async def test_an_unused_connection_is_closed_after_a_minute(autojump_clock: Clo
         await second_connection(lab)
         second = lab.connect("second")
         await second.stream.send_all(second.miner.login())
-        await lab.working(extranonce1="0badcafe", extranonce2_size=2)
+        other = await lab.working(extranonce1="0badcafe", extranonce2_size=2)
         await second.read_jobs(1)
         await trio.sleep(100)
         await second.stream.aclose()
@@ -76,6 +77,8 @@ async def test_an_unused_connection_is_closed_after_a_minute(autojump_clock: Clo
         assert lab.proxy.snapshot().upstreams == 2
         await trio.sleep(1)
         assert lab.proxy.snapshot().upstreams == 1
+        with trio.fail_after(30), pytest.raises((AssertionError, trio.BrokenResourceError)):
+            await other.request()  # the pool sees the end of the connection
 
 
 async def test_a_connection_that_its_miner_did_not_wait_for_is_closed_too(autojump_clock: Clock) -> None:
@@ -381,7 +384,28 @@ async def test_the_options_of_the_pool_client_are_used() -> None:
         return connector
 
     settings = PoolSettings(url=PoolUrl("127.0.0.1", 1), worker_name="alice.rig")
+    attempts = 0
+
+    async def refuse(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        nonlocal attempts
+        attempts += 1
+        raise PoolUnreachable("refused")
+
     options = ClientOptions(wrap=wrap)
-    async with open_proxy(settings, ProxyConfig(), listeners=[MemoryListener()], options=options):
+    async with open_proxy(settings, ProxyConfig(), listeners=[MemoryListener()], options=options, connect=refuse):
         await trio.testing.wait_all_tasks_blocked()
-    assert wrapped
+    assert wrapped == [refuse]
+    assert attempts == 1, "the next one comes after a random pause"
+
+
+async def test_a_miner_that_is_not_authorized_yet_is_no_holder_of_a_job(autojump_clock: Clock) -> None:
+    async with proxy_lab() as lab:
+        pool = await lab.working()
+        miner, late = await lab.miner(), lab.connect("late")
+        await late.stream.send_all(late.miner.request("mining.subscribe"))
+        await late.read_until(late.miner.replies)
+        await pool.send_call("mining.notify", *job("2"))
+        await miner.read_jobs(2)
+        await late.stream.send_all(late.miner.request("mining.authorize", "late", "x"))
+        await late.read_jobs(1)
+        assert late.miner.jobs[0].job_id == miner.miner.jobs[1].job_id
