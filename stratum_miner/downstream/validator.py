@@ -79,7 +79,7 @@ class Refused(msgspec.Struct, Generic[J], frozen=True):
     """The solution, if its hash meets the network target; otherwise None. Such a solution is a block candidate even
     though its share is refused. The reason of the refusal is then that the share is stale, that it misses the share
     target, or that the memory for shares is full."""
-    work: float = 0.0
+    work: float = 0
     """The difficulty of the job, if the hash meets the share target and the share is refused only because it is stale
     or because the memory for shares is full. Otherwise 0."""
 
@@ -161,7 +161,7 @@ class ShareValidator:
             ErrorReason.JOB_NOT_FOUND,
             "stale: job of an older block",
             self._candidate(solution, jobs) if is_valid_header else None,
-            solution.job.difficulty if is_valid_header and _meets_target(solution) else 0.0,
+            solution.job.difficulty if is_valid_header and _meets_target(solution) else 0,
         )
 
     def _candidate(self, solution: Solution[J], jobs: JobTable[J]) -> Solution[J] | None:

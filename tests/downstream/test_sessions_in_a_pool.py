@@ -513,6 +513,7 @@ def test_the_hash_rate_does_not_depend_on_who_looked_before(look_every: int) -> 
             rates.append(session.hash_rate(pool.now + second))
     full = 4295032833.0
     assert rates == [pytest.approx(full), pytest.approx(full / 2, rel=0.05), 0.0]
+    assert 30 <= len(session._meter._samples) <= 36, "about one for every ten seconds"
 
 
 def test_the_worst_that_a_session_takes_is_bounded_also_once_it_ended() -> None:
