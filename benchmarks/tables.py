@@ -15,6 +15,8 @@ from benchmarks.record import FIGURES, ROOT
 
 PLACE = re.compile(r"(?P<head><!-- figures: (?P<name>[\w-]+) -->\n).*?(?P<foot><!-- end of figures -->)", re.DOTALL)
 UNITS = (("s", 1.0), ("ms", 1e3), ("µs", 1e6), ("ns", 1e9))
+MOST_ROWS, HIGHEST = 20, 12
+"""Number of rows from which a table is shortened, and the number of compared figures that it then has."""
 COLUMNS = ("figure", "wall-clock time", "processor time", "per second", "compared with")
 
 
@@ -40,10 +42,24 @@ def rate(figure: dict[str, Any]) -> str:
 
 def ratio(figure: dict[str, Any]) -> str:
     """Return the ratio to the other figure of the same turn. That to the yardstick is only in the saved result."""
-    if figure["ratio"] is None or figure["against"] == "yardstick":
+    if not has_partner(figure):
         return ""
     low, middle, high = (digits(figure["ratio"][key]) for key in ("low", "median", "high"))
     return f"{middle} ({low} to {high}) times {figure['against']}"
+
+
+def has_partner(figure: dict[str, Any]) -> bool:
+    """Whether the figure is compared with another one than the yardstick."""
+    return figure["ratio"] is not None and figure["against"] != "yardstick"
+
+
+def shown(figures: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the figures of a table. Of many figures, only those with the highest ratios to another one are shown."""
+    kept = [figure for figure in figures if figure["name"] != "yardstick"]
+    if len(kept) <= MOST_ROWS:
+        return kept
+    highest = sorted(filter(has_partner, kept), key=lambda figure: -float(figure["ratio"]["median"]))[:HIGHEST]
+    return [figure for figure in kept if figure in highest or not has_partner(figure)]
 
 
 def rows(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
@@ -58,8 +74,7 @@ def rows(result: dict[str, Any]) -> tuple[Sequence[str], list[Sequence[str]]]:
             rate(figure),
             ratio(figure),
         )
-        for figure in result["figures"]
-        if figure["name"] != "yardstick"
+        for figure in shown(result["figures"])
     ]
     kept = [index for index in range(len(COLUMNS)) if any(row[index] for row in full)]
     return [COLUMNS[index] for index in kept], [[row[index] for index in kept] for row in full]

@@ -52,6 +52,14 @@ def test_a_table_says_where_its_figures_come_from_and_leaves_out_empty_columns()
     )
 
 
+def test_of_many_figures_those_with_the_highest_ratios_are_shown() -> None:
+    many = [figure(name=str(n), against="first", ratio=interval(n, n, n)) for n in range(1, 40)]
+    names = [each["name"] for each in tables.shown([figure(name="first"), *many, figure(name="yardstick")])]
+    assert names == ["first", *(str(n) for n in range(28, 40))]
+    few = [figure(name="first"), *many[: tables.MOST_ROWS - 1]]
+    assert tables.shown(few) == few
+
+
 def test_a_figure_is_shown_with_the_one_that_it_is_compared_with() -> None:
     compared = figure(name="job", against="share", ratio=interval(1.9, 2, 2.1))
     last = tables.markdown({**ORIGIN, "figures": [figure(), compared]}).splitlines()[-1]
