@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+STEP_S = 0.1
+"""Between two looks. They cost processor time that the programs need."""
+LATE_S = 0.05
+"""Sleeping longer than wanted by so much means that the machine is busy with other things."""
+_late: list[tuple[float, float]] = []
+"""When this process was woken too late, and by how many seconds."""
 PATIENCE_S = 60.0
 """How long anything may take before a scenario counts as stuck: this is for a machine that is busy."""
 TOKEN = "the-token-of-the-audit"
@@ -99,7 +105,16 @@ def until(
             raise AssertionError(f"waited until {what}, but {program.name} ended:\n{program.err[-3000:]}")
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {patience:g} s until {what}\n{program.err[-3000:] if program else ''}")
-        time.sleep(0.02)
+        began = time.monotonic()
+        time.sleep(STEP_S)
+        late = time.monotonic() - began - STEP_S
+        if late > LATE_S:
+            _late.append((began, late))
+
+
+def late_between(begin: float, end: float) -> float:
+    """How many seconds too late this process was woken, all together, while it waited for something."""
+    return sum(late for at, late in _late if begin <= at < end)
 
 
 class Programs:

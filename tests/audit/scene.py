@@ -356,7 +356,7 @@ class Scene:
         if kill:
             return
         if "--json" in proxy.program.arguments:
-            proxy.readings.append(surfaces.read("proxy.json", partial(_object, proxy.program)))
+            proxy.readings.append(_summary("proxy.json", proxy.program))
         else:
             proxy.readings.append(surfaces.proxy_text(proxy.program.words))
         proxy.readings.append(surfaces.read("proxy.wire", lambda: {"answers": answers_on(proxy.final_below)}))
@@ -368,7 +368,7 @@ class Scene:
         time.sleep(SEEN_S)  # until the relays have seen it
         _, pool.final_below = self._told(pool.program, [], pool.below)
         if not kill:
-            pool.readings.append(surfaces.read("pool.json", partial(_object, pool.program)))
+            pool.readings.append(_summary("pool.json", pool.program))
             pool.readings.append(surfaces.pool_log(pool.program.events))
             pool.readings.append(surfaces.read("exit", lambda: {"code": pool.exit_code}))
 
@@ -404,7 +404,7 @@ def read_end(miner: MinerAtRest) -> list[Reading]:
     """What a miner leaves."""
     readings = []
     if "--json" in miner.program.arguments:
-        readings.append(surfaces.read("mine.json", partial(_object, miner.program)))
+        readings.append(_summary("mine.json", miner.program))
     else:
         readings.append(surfaces.mine_text(miner.program.words))
     readings.append(surfaces.mine_log(miner.program.events))
@@ -428,6 +428,18 @@ def _upstream(pools: list[PoolOf]) -> list[str]:
         if pool.quota is not None:
             arguments += ["--quota", str(pool.quota)]
     return arguments
+
+
+def _summary(surface: str, program: Program) -> Reading:
+    """The figures that a program printed at its end. It took them at some moment after it was interrupted: on a busy
+    machine, it ends seconds later.
+    """
+    reading = surfaces.read(surface, partial(_object, program))
+    if program.interrupted is not None:
+        late = reading.asked - program.interrupted
+        reading.asked -= late
+        reading.asked_unix -= late
+    return reading
 
 
 def _object(program: Program) -> Any:

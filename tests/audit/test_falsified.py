@@ -74,6 +74,11 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield stage
 
 
+def test_everything_at_once(run: Scene) -> None:
+    """Two backends, a block that the node refuses, every kind of refusal, a journal on a full disk, and ``solo``."""
+    check(run)
+
+
 def test_a_stick_with_hardware_errors_behind_two_proxies(chain: Scene) -> None:
     check(chain)
 

@@ -16,6 +16,7 @@ from typing import Any
 from tests.audit import bitcoin
 from tests.audit.expect import Exactly, Expectation, OneOf, Within, rounded, spread
 from tests.audit.node import ChainOnDisk, Offer
+from tests.audit.program import late_between
 from tests.audit.relay import Connection
 from tests.audit.scene import Device, MinerAtRest, PoolAtRest
 from tests.audit.surfaces import Reading
@@ -57,15 +58,18 @@ class Work:
 
     surely: Spans
     at_most: Spans
+    late: float
+    """Seconds by which this process was woken too late meanwhile. A simulated device stands still for as long."""
 
     def seconds(self, start: float = -math.inf, end: float = math.inf) -> tuple[float, float]:
         """Least and most."""
         # between two units of work there is a gap; a job that comes is dealt with after the relay passed it on
-        return 0.9 * length(self.surely, start, end), length(self.at_most, start, end) + 0.05
+        least = max(0.0, 0.9 * length(self.surely, start, end) - self.late)
+        return least, length(self.at_most, start, end) + 0.05
 
 
-def work(stories: list[Story], until: float) -> Work:
-    """The work of a miner on these wires up to a moment."""
+def work(stories: list[Story], until: float, late: float = 0.0) -> Work:
+    """The work of a miner on these wires up to a moment, and how late the machine woke programs up meanwhile."""
     surely, at_most = [], []
     for story in stories:
         talks = [talk for talk in story.conversations if talk.jobs]
@@ -76,7 +80,7 @@ def work(stories: list[Story], until: float) -> Work:
             at_most.append((talk.jobs[0].at, ended))
             if talk.submits:
                 surely.append((talk.submits[0].at, talk.submits[-1].at))
-    return Work(merged(surely), merged(at_most))
+    return Work(merged(surely), merged(at_most), late)
 
 
 def _certainly_before_the_last(submits: list[Submit]) -> Submit | None:
@@ -259,7 +263,8 @@ class MinerTruth:
     def work(self) -> Work:
         """When its devices searched."""
         end = self.miner.paused or self.reading.answered
-        return work(self.stories, min(end, self.reading.answered))
+        late = late_between(self.miner.program.started, self.reading.answered)
+        return work(self.stories, min(end, self.reading.answered), late)
 
     @property
     def nominal(self) -> float:
