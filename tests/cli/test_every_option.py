@@ -14,7 +14,7 @@ from stratum_miner.cli.parser.program import command_line
 
 TESTS = Path(__file__).parents[1]
 OTHERS = {"profit", "luck"}
-"""Commands whose options tests/economics and the tests of these commands hold."""
+"""Commands for whose options tests/cli/test_options_of_profit.py demands the same."""
 
 MINE = "cli/test_options_of_mine.py::"
 TOOLS = "cli/test_options_of_tools.py::"
