@@ -2,11 +2,13 @@
 
 import itertools
 
+import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
 
-from stratum_miner.client import PoolUnreachable, PoolUrl
+from stratum_miner.client import PoolSettings, PoolUnreachable, PoolUrl
+from stratum_miner.client.addresses import Addresses
 from tests.client.client_lab import lab
 
 FIRST, SECOND, THIRD = (PoolUrl(host, 3333) for host in ("a.example", "b.example", "c.example"))
@@ -57,3 +59,32 @@ async def test_without_retry_every_address_is_tried_once(autojump_clock: MockClo
         await it.ended.wait()
         assert it.urls == [FIRST, SECOND]
         assert isinstance(it.error, PoolUnreachable)
+
+
+def test_after_each_round_of_all_urls_there_is_a_pause() -> None:
+    it = Addresses(PoolSettings(url=FIRST, worker_name="w", addresses=(SECOND, THIRD)))
+    assert [(it.current.host, it.next()) for _ in range(4)] == [
+        ("a.example", True),
+        ("b.example", True),
+        ("c.example", False),
+        ("a.example", True),
+    ]
+    it.note_job()
+    assert [(it.current.host, it.next()) for _ in range(3)] == [
+        ("b.example", True),
+        ("c.example", True),
+        ("a.example", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "url"),
+    [("eu.example", None, "eu.example:443"), (None, 4444, "a.example:4444"), ("eu.example", 4444, "eu.example:4444")],
+)
+def test_a_redirect_holds_once_and_keeps_what_it_does_not_name(host: str | None, port: int | None, url: str) -> None:
+    configured = PoolUrl("a.example", 443, True)
+    it = Addresses(PoolSettings(url=configured, worker_name="w"))
+    assert it.take() == (configured, False)
+    it.redirect(host, port)
+    assert it.take() == (PoolUrl.parse(f"stratum+ssl://{url}"), True)
+    assert it.take() == (configured, False)

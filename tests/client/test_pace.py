@@ -280,3 +280,25 @@ async def test_a_job_ends_the_row_of_failed_attempts(autojump_clock: MockClock) 
             await (await it.connection()).stream.aclose()
         await it.ended.wait()
         assert isinstance(it.error, PoolUnreachable)
+
+
+async def test_the_second_between_connections_begins_when_the_first_was_made(autojump_clock: MockClock) -> None:
+    """Connecting takes 20 s here, and the next URL is tried without a pause."""
+    made: list[float] = []
+
+    async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
+        began.append(trio.current_time())
+        await trio.sleep(20)
+        ours, theirs = trio.testing.memory_stream_pair()
+        await theirs.aclose()
+        made.append(trio.current_time())
+        return ours
+
+    began: list[float] = []
+    urls = [PoolUrl(f"{host}.example", 1) for host in "abc"]
+    settings = PoolSettings(url=urls[0], addresses=tuple(urls[1:]), worker_name="w")
+    client = PoolClient(settings, lambda event: None, ClientOptions(clock=trio.current_time, connect=connect))
+    with trio.move_on_after(50):
+        await client.run()
+    assert len(made) == 2
+    assert began[1] - made[0] == pytest.approx(1.05)
