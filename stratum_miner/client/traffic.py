@@ -1,6 +1,6 @@
 """Counts what is received and sent on a connection to a pool."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(slots=True, eq=False)
@@ -21,4 +21,7 @@ class Traffic:
     def __add__(self, other: "Traffic") -> "Traffic":
         """Add the counters of two connections: each counter of the result is the sum of the two counters of the same
         name."""
-        return Traffic(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+        return Traffic(**{name: getattr(self, name) + getattr(other, name) for name in _COUNTERS})
+
+
+_COUNTERS = [field.name for field in fields(Traffic)]

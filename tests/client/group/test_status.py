@@ -1,5 +1,6 @@
 """The frozen view of one pool: which count stands under which name."""
 
+import time
 from dataclasses import replace
 
 from stratum_miner.client.group.failover import Condition
@@ -10,7 +11,7 @@ from tests.work.shares import share_on
 
 def test_the_counts_of_a_pool_are_those_of_its_tally() -> None:
     it = Desk(A, B)
-    tally = it.members.all[1].tally
+    tally, began = it.members.all[1].tally, time.time()
     outcomes = [ShareOutcome.ACCEPTED] * 4 + [ShareOutcome.REJECTED] * 3 + [ShareOutcome.STALE] * 2
     for number, outcome in enumerate([*outcomes, ShareOutcome.LOST], 1):
         refusal = None if outcome in (ShareOutcome.ACCEPTED, ShareOutcome.LOST) else RejectReason.DUPLICATE
@@ -26,6 +27,7 @@ def test_the_counts_of_a_pool_are_those_of_its_tally() -> None:
     }  # fmt: skip
     assert (status.work_units, status.best_share) == (77, 10.0)
     assert status.last_accepted_at is not None
+    assert began <= status.last_accepted_at <= time.time()
     assert round(status.last_accepted_difficulty, 9) == 0.001
     assert (status.latency_p50, status.latency_p99, status.answers.count) == (5.0, 10.0, 10)
     assert (status.switch_p50, status.switch_p99, status.switches.count) == (0.05, 0.1, 10)
