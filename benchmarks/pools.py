@@ -12,9 +12,25 @@ import trio
 
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.pool.config import LOWEST_DIFFICULTY
-from stratum_miner.testing.manual_pool import REGTEST_JOB
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
 
+REGTEST_JOB: tuple[Any, ...] = (
+    "1",
+    "9df53442fbb2527337028ab3c051bedf4b27f3d62b340f5f130d26b351bc3768",
+    "02000000010000000000000000000000000000000000000000000000000000000000000000ffffffff1c028d0008",
+    "0f2f7374726174756d5f6d696e65722fffffffff02a078072a01000000160014751e76e8199196d454941c45d1b3a323f1433bd6"
+    "0000000000000000266a24aa21a9ed4577a0b09a782f522ed8c7f7fd642a0e8029702737e443fd9b4e892fb5210c7200000000",
+    [
+        "d5a882a506f3c19df6ecf732e27fc24ebe7161df91fb627a01e222e5d552faf6",
+        "42c330f1e80e35c1717656694f5ac0d31536a4ae830710bb02f218bc0d89ab14",
+        "1154d693e5f480d9f537d8d5ce486d5930ae2f02fbc2bbec39a40a1e5e174978",
+    ],
+    "20000000",
+    "207fffff",
+    "6b0424dc",
+    True,
+)
+"""The job of the test vector V10 in docs/reference/stratum.md. It stands here, too, because older commits lack it."""
 HARD = "1d00ffff"
 """Difficulty 1 in the compact form (nbits): so high that a miner finds no block during the measurement."""
 LOW_DIFFICULTY = 23

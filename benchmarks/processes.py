@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
-from stratum_miner.app.process import logs
-
 FORK = multiprocessing.get_context("fork")
 """A forked process has imported the modules already, and the same ones as this process."""
 SCHEDULED = 2
@@ -48,7 +46,6 @@ def serving(serve: Callable[..., None], *arguments: Any) -> Iterator[tuple[int, 
 def _serve(serve: Callable[..., None], pipe: Connection, other_end: Connection, *arguments: Any) -> None:
     other_end.close()
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    logs.configure(level="warning")
     serve(pipe, *arguments)
 
 

@@ -2,8 +2,8 @@
 
 Both are made in the same way, so that they differ in nothing but the code: a virtual environment without pip, into
 which the package ``stratum_miner`` is copied. The other packages are those of the environment that runs this. If the
-commit locks other versions of them, its environment gets these. The compiled module is copied, too, if the commit has
-the C sources of this checkout; otherwise it is built, without the network.
+commit locks other versions of them, or needs others, its environment gets these. The compiled module is copied,
+too, if the commit has the C sources of this checkout; otherwise it is built, without the network.
 """
 
 import contextlib
@@ -13,9 +13,13 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from benchmarks.harness import BenchmarkError, Side
 from benchmarks.record import ROOT, git
@@ -71,8 +75,11 @@ def make(place: Path, tree: Path) -> None:
     packages = next(place.glob("lib/python*/site-packages"))
     # a plain line of a .pth file is a directory whose own .pth files do not count, that of the checkout among them
     (packages / "others.pth").write_text(f"{INSTALLED}\n", encoding="utf-8")
-    if tree != ROOT and (tree / LOCK).exists() and (tree / LOCK).read_bytes() != (ROOT / LOCK).read_bytes():
-        install_packages(place, tree / LOCK)
+    if tree != ROOT and not (tree / LOCK).exists():
+        if words := missing(tree / "pyproject.toml"):
+            install_packages(place, *words)
+    elif tree != ROOT and (tree / LOCK).read_bytes() != (ROOT / LOCK).read_bytes():
+        install_packages(place, "--require-hashes", "--requirement", str(tree / LOCK))
     shutil.copytree(
         tree / "stratum_miner", packages / "stratum_miner", ignore=shutil.ignore_patterns("__pycache__", "*.so")
     )
@@ -83,14 +90,28 @@ def make(place: Path, tree: Path) -> None:
     run(str(place / "bin" / "python"), "-m", "compileall", "-q", str(packages / "stratum_miner"))
 
 
-def install_packages(place: Path, lock: Path) -> None:
-    """Install what a commit locks, in front of the packages of this environment. Without the network, say so."""
-    print(f"the base locks other packages than this checkout; installing those of {LOCK}", flush=True)
+def install_packages(place: Path, *words: str) -> None:
+    """Install packages that a commit needs, in front of those of this environment. Without the network, say so."""
+    print("the base needs other packages than this checkout; installing them", flush=True)
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(place), "install")
     try:
-        run(*pip, "--require-hashes", "--requirement", str(lock))
+        run(*pip, *words)
     except BenchmarkError as error:
         print(f"{error}\nthe base is measured with the packages of this checkout", flush=True)
+
+
+def missing(project: Path) -> list[str]:
+    """Return the requirements of a commit without a lock that this environment does not meet."""
+    found = []
+    for text in tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]:
+        requirement = Requirement(text)
+        try:
+            is_met = requirement.specifier.contains(metadata.version(requirement.name))
+        except metadata.PackageNotFoundError:
+            is_met = False
+        if not is_met:
+            found.append(str(text))
+    return found
 
 
 def compiled_modules(tree: Path) -> dict[str, bytes]:

@@ -30,11 +30,11 @@ TABLE = (
     Benchmark("pool", "The pool's time to check a share, and to send a new job to one of 200 miners."),
     Benchmark("proxy", "The proxy's time to forward a share, and the time from submit to reply with and without it."),
     Benchmark("journal", "The time to record a share and its result in the share journal."),
-    Benchmark("start", "The time to start the program, and to start mine and stop it after its first job."),
     Benchmark(
         "watching",
         "The time to answer a scrape of /metrics and a request for the view, and to draw the status screen once.",
     ),
+    Benchmark("start", "The time to start the program, and to start mine and stop it after its first job."),
     Benchmark("lines", "The time to read an ordinary line, and each kind of hostile line, on both sides.", quick=False),
 )
 NAMES = tuple(each.name for each in TABLE)

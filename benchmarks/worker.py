@@ -9,10 +9,13 @@ measured code does not have what the benchmark needs.
 
 import importlib
 import json
+import logging
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
+
+import structlog
 
 ROOT = str(Path(__file__).parents[1])
 
@@ -30,7 +33,7 @@ def main() -> None:
         print(json.dumps(value), file=answers, flush=True)
 
     try:
-        importlib.import_module("stratum_miner.app.process.logs").configure(level="warning")
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
         opened: Opened = importlib.import_module(f"benchmarks.guarded.{sys.argv[1]}").opened()
         assert isinstance(opened, AbstractContextManager)
         with opened as turn:

@@ -12,15 +12,14 @@ from statistics import median
 
 import trio
 
+from benchmarks.older import dialer, miner_with
 from benchmarks.pools import notify
 from benchmarks.processes import serving
 from benchmarks.reading import Reading, Turn
 from stratum_miner.backends.cpu import processors
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.cpu.choice import choose
-from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
-from stratum_miner.client.dialing.dialer import Dialer
-from stratum_miner.miner import Miner
+from stratum_miner.client import PoolSettings, PoolUrl
 
 INTERVAL_S = 0.012
 FIRST = 12
@@ -53,13 +52,13 @@ class TimedStream(trio.abc.Stream):
 async def measure(port: int, kernel: str, width: int) -> tuple[float, float, float]:
     """Return the medians of the seconds until the first and until the last thread searches the new job, and the seconds
     of processor time of this thread for one switch."""
-    streams: list[TimedStream] = []
+    dial, streams = dialer(), list[TimedStream]()
     entered: list[tuple[int, int]] = []
     arrivals: list[int] = []
     used: list[float] = []
 
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
-        streams.append(TimedStream(await Dialer()(url, seconds)))
+        streams.append(TimedStream(await dial(url, seconds)))
         return streams[-1]
 
     backend = CpuBackend(
@@ -69,7 +68,7 @@ async def measure(port: int, kernel: str, width: int) -> tuple[float, float, flo
         on_search=lambda generation, started: entered.append((generation, started)),
     )
     settings = PoolSettings(url=PoolUrl("127.0.0.1", port), worker_name="bench", extranonce_subscribe=False)
-    miner = Miner(settings, [backend], options=ClientOptions(connect=connect))
+    miner = miner_with(settings, [backend], connect)
 
     def note_change(void: bool) -> None:
         arrivals.append(streams[-1].arrived_ns)

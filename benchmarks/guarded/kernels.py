@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from benchmarks.older import speed
 from benchmarks.reading import Reading, Turn
 from stratum_miner.backends.cpu import kernels
-from stratum_miner.backends.cpu.kernel_speed import time_of
 
 SECONDS = 0.01
 
@@ -19,10 +19,10 @@ def opened() -> Iterator[Turn]:
         readings = []
         for kernel in available:
             for rolling in (False, True):
-                speed = time_of(kernel, SECONDS, rolling=rolling)
+                wall, processor = speed(kernel, SECONDS, rolling=rolling)
                 name = kernel.name + (" rolling" if rolling else "")
                 against = "" if name == first else first
-                readings.append(Reading(name, "hash", 1 / speed.wall_hash_rate, 1 / speed.hash_rate, against=against))
+                readings.append(Reading(name, "hash", 1 / wall, 1 / processor, against=against))
         return readings
 
     yield turn

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import trio
 
+from benchmarks.older import speed
 from benchmarks.pools import notify
 from benchmarks.processes import serving, waited_s
 from benchmarks.reading import NotHereError, Reading, Turn
 from stratum_miner.backends.cpu import processors
 from stratum_miner.backends.cpu.backend import CpuBackend
 from stratum_miner.backends.cpu.choice import choose
-from stratum_miner.backends.cpu.kernel_speed import measure
 from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.miner import Miner
 
@@ -78,7 +78,7 @@ def opened() -> Iterator[Turn]:
         """Return the hashes per second of processor time of one thread, while as many threads as in mine search."""
         rates: list[float] = []
         workers = [
-            threading.Thread(target=lambda: rates.append(measure(kernel, ALONE_S, rolling=True))) for _ in range(width)
+            threading.Thread(target=lambda: rates.append(speed(kernel, ALONE_S, rolling=True)[1])) for _ in range(width)
         ]
         for worker in workers:
             worker.start()

@@ -11,11 +11,11 @@ from statistics import median
 
 import trio
 
+from benchmarks.older import opened_proxy
 from benchmarks.pools import BATCH, Rig, serve_pool
 from benchmarks.processes import processor_s, serving
 from benchmarks.reading import Reading, Turn
 from stratum_miner.client import PoolSettings, PoolUrl
-from stratum_miner.proxy import ProxyConfig, open_proxy
 
 BATCHES = 25
 SHARES = BATCHES * BATCH
@@ -26,7 +26,7 @@ def serve_proxy(pipe: Connection, upstream: int) -> None:
     async def serve() -> None:
         settings = PoolSettings(url=PoolUrl("127.0.0.1", upstream), worker_name="bench")
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        async with open_proxy([settings], ProxyConfig(), listeners=listeners) as proxy:
+        async with opened_proxy(settings, listeners) as proxy:
             pipe.send(proxy.port)
             await trio.sleep_forever()
 

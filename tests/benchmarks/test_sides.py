@@ -110,6 +110,12 @@ def test_other_locked_packages_are_installed_or_the_line_says_why_not(
     assert says(base, "import other; print(other.VALUE)") == "3\n"
 
 
+def test_requirements_that_are_not_met_are_those_to_install(tmp_path: Path) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text('[project]\ndependencies = ["trio>=0.1", "trio>=9999", "no-such-package[x]>=1"]\n')
+    assert sides.missing(project) == ["trio>=9999", "no-such-package[x]>=1"]
+
+
 def test_a_base_without_the_package_is_refused(repository: Path) -> None:
     subprocess.run(["git", "-C", repository, "rm", "-rq", "--cached", "stratum_miner"], check=True)
     commit = ("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "--message", "None")
