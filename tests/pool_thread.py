@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import trio
 
+from stratum_miner.app.process import logs
 from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.testing.scripted_node import ScriptedNode
 
@@ -15,7 +16,11 @@ from stratum_miner.testing.scripted_node import ScriptedNode
 def pool_in_a_thread(difficulty: float = 1e-9) -> Iterator[int]:
     """Yield the port of a pool on a node without a block chain. With the default difficulty, nearly every hash is a
     share. At the end of the block, the pool closes all connections.
+
+    The pool logs to stderr, as all of the program: unless the log is set up, structlog would write to stdout, among the
+    output of a command.
     """
+    logs.configure(level="warning")
     ports: queue.Queue[int] = queue.Queue()
     tokens: queue.Queue[trio.lowlevel.TrioToken] = queue.Queue()
     done = trio.Event()

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from datetime import date
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -51,18 +52,22 @@ def test_a_mistake_is_told_in_one_line(arguments: list[str], message: str, capsy
     assert told.count("\n") == 1
 
 
-def test_the_json_is_one_object_with_everything(pool_port: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_is_one_object_with_everything(
+    pool_port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = chain([1_000_000], repeat(1_040_960))  # before the first miner and after
+    monkeypatch.setattr("stratum_miner.loadtest.generator._resident", lambda: next(sizes))
     assert load(pool_port, "--json", "--pass", "hunter2") == ExitCode.OK
     out = capsys.readouterr().out
     assert "hunter2" not in out
-    result = json.loads(out)
+    result = json.loads(out.splitlines()[-1])  # the pool in this process may log before it
     assert result["miners"] == result["mining"] == 10
     assert result["duration_s"] >= 0.6
     assert result["shares"]["accepted"] == result["shares"]["sent"] > 0
     assert result["phases"]["submit"]["count"] == result["shares"]["accepted"]
     assert result["phases"]["connect"]["count"] == 10
     assert result["loop_lag_ms"]["p99"] is not None
-    assert result["memory_per_miner_bytes"] >= 0
+    assert result["memory_per_miner_bytes"] == 4096
 
 
 def test_a_run_that_this_machine_ends_early_prints_its_figures(
