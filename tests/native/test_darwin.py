@@ -55,6 +55,7 @@ def compiled(clang: str, headers: Path, target: str, source: Path, *flags: str) 
     return out.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["arm64-apple-macos11", "x86_64-apple-macos10.13"])
 def test_every_source_compiles_for_macos_without_warnings(clang: str, headers: Path, target: str) -> None:
     flags = re.findall(r"-fstack-protector-strong|-D_FORTIFY_SOURCE=2", CMAKE)

@@ -10,6 +10,7 @@ import pytest
 from .test_native import compile_program, is_x86
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not is_x86, reason="musl-gcc compiles for the architecture of this computer")
 def test_random_work_is_searched_right_with_musl(tmp_path: Path) -> None:
     compiler = shutil.which("musl-gcc")

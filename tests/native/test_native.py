@@ -235,6 +235,7 @@ def test_arm_kernels_compute_the_same_under_emulation(arm: dict[str, list[str]],
     assert done.stdout.split() == [name for name in ("scalar", "neon", "armv8_sha2") if name not in disabled.split(",")]
 
 
+@pytest.mark.slow
 def test_clang_compiles_it_without_warnings(tmp_path: Path) -> None:
     compiler = shutil.which("clang")
     if compiler is None:
