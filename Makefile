@@ -34,7 +34,7 @@ demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
 test: $(STAMP)
 	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
 
-# Sanitizers, ARM under emulation, other compilers, long audits.
+# Sanitizers, ARM under emulation, other compilers, the browser, long audits.
 second-tier: $(STAMP)
 	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup -m slow
 

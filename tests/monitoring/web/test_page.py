@@ -24,7 +24,7 @@ from tests.monitoring.screen.test_layout import pool
 from ..served import TOKEN, PlayedMonitor, ServedMiner, farm_view, full_view, serving
 from .conftest import Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 HOSTILE = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script>"
 UNAUTHORIZED = "status of 401"
