@@ -426,11 +426,12 @@ async def test_a_directory_that_cannot_be_used(tmp_path: Path, make: Callable[[P
             pass
 
 
-async def test_a_damaged_directory(tmp_path: Path) -> None:
+async def test_a_damaged_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with KernelNode(tmp_path) as node:
         await grow(node, 1)
     for path in (tmp_path / "blocks" / "index").iterdir():
         path.write_bytes(b"damage" * 10)
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=80 << 20, f_frsize=1))  # just enough
     with pytest.raises(NodeStorageError, match=r"cannot open .*regtest data directory\? \(.*Corruption"):
         async with KernelNode(tmp_path):
             pass
