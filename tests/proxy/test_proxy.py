@@ -409,3 +409,13 @@ async def test_a_miner_that_is_not_authorized_yet_is_no_holder_of_a_job(autojump
         await late.stream.send_all(late.miner.request("mining.authorize", "late", "x"))
         await late.read_jobs(1)
         assert late.miner.jobs[0].job_id == miner.miner.jobs[1].job_id
+
+
+async def test_a_miner_may_ask_for_extensions_before_it_subscribes(autojump_clock: Clock) -> None:
+    async with proxy_lab() as lab:
+        await lab.working()
+        miner = lab.connect()
+        await miner.stream.send_all(miner.miner.configure())
+        await miner.read_until(miner.miner.replies)
+        await miner.login()
+        assert trio.current_time() == 0
