@@ -202,8 +202,6 @@ def _add_pool(request: CommandRequest) -> CommandReply:
 
 
 def _pool_priority(request: CommandRequest) -> CommandReply:
-    if not request.parameter:
-        raise _CommandError(25, "Missing pool id parameter")
     order = [_pool(request, part).id for part in request.parameter.split(",")]
     for pool_id in order:
         if order.count(pool_id) > 1:
@@ -226,8 +224,6 @@ def _pool_priority(request: CommandRequest) -> CommandReply:
 
 
 def _pool_quota(request: CommandRequest) -> CommandReply:
-    if not request.parameter:
-        raise _CommandError(25, "Missing pool id parameter")
     number, comma, quota = request.parameter.partition(",")
     pool = _pool(request, number)
     if not comma or not quota:

@@ -264,7 +264,7 @@ def _pool(view: View, pool: PoolView) -> Fields:
         "Pool Rejected%": _percent(pool.difficulties["rejected"], answered),
         "Pool Stale%": _percent(pool.difficulties["stale"], answered),
         "Bad Work": 0,
-        "Current Block Height": max((view.summary.height or 0) - 1, 0) if pool.active else 0,
+        "Current Block Height": (view.summary.height or 1) - 1 if pool.active else 0,
         "Current Block Version": view.summary.job.version if pool.active and view.summary.job is not None else 0,
     }
 

@@ -50,7 +50,7 @@ def _bars(values: Sequence[float | None], width: int, ascii_only: bool) -> str:
     step = -(-len(values) // width)
     tail = values[len(values) % step :]
     means = [_mean(tail[index : index + step]) for index in range(0, len(tail), step)]
-    top = max((mean for mean in means if mean is not None), default=0.0) or 1.0
+    top = max((mean for mean in means if mean), default=MOST_RATE)
     bars = _ASCII_BARS if ascii_only else _BARS
     return "".join(" " if mean is None else bars[min(len(bars) - 1, int(mean / top * len(bars)))] for mean in means)
 
