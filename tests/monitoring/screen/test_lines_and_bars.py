@@ -7,8 +7,10 @@ from rich.text import Text
 
 from stratum_miner.foreign_text import replace_unsafe
 from stratum_miner.monitoring.screen.bars import history_line
+from stratum_miner.monitoring.screen.events import event_lines
 from stratum_miner.monitoring.screen.lines import field, fitted, hanging, packed, shortened, sides
-from stratum_miner.monitoring.view import Point
+from stratum_miner.monitoring.screen.tables import Table
+from stratum_miner.monitoring.view import EventView, Point
 
 
 def bars(rates: Sequence[float], width: int = 300, *, ascii_only: bool = False, at: Sequence[float] = ()) -> str:
@@ -121,3 +123,54 @@ def test_a_line_that_is_too_wide_is_cut() -> None:
     assert fitted(Text("a·…–─ü"), 9, ascii_only=True).plain == "a|~--?"
     assert fitted(Text("日本語"), 5).plain == "日本…"
     assert "\x1b" not in fitted(Text("a\x1b"), 9).plain
+
+
+@pytest.mark.parametrize(
+    ("room", "shown"),
+    [
+        (7, ["h", "A", "a1", "a2", "B", "b1", "C"]),
+        (6, ["h", "A", "a1", "a2", "B", "C"]),
+        (5, ["h", "A", "B", "b1", "C"]),
+        (4, ["h", "A", "B", "C"]),
+        (3, ["h", "A", "  1 shown"]),
+        (2, ["h", "  0 shown"]),
+        (1, []),
+    ],
+)
+def test_a_table_gives_lines_first_to_rows_that_are_needed_then_to_their_notes(room: int, shown: list[str]) -> None:
+    rows = tuple(tuple(map(Text, row)) for row in (("A", "a1", "a2"), ("B", "b1"), ("C",)))
+    whole = Table(Text("h"), rows, 3, lambda count: f"{count} shown", needed=2)
+    assert plain(whole.lines(room)) == shown
+    assert (whole.height, whole.least) == (7, 4)
+    alone = Table(Text("h"), rows[:2], 2, str, needed=2)
+    assert (alone.height, alone.least, plain(alone.lines(3))) == (6, 3, ["h", "A", "B"])
+    more = Table(Text("h"), rows, 9, lambda count: f"{count} shown")
+    assert (more.height, more.least) == (8, 0)
+    assert plain(more.lines(8)) == ["h", "A", "B", "C", "  3 shown"]
+
+
+def event(level: str, text: str) -> EventView:
+    return EventView(number=1, at=0.0, level=level, name="x", text=text)
+
+
+def test_an_event_takes_one_line_and_a_warning_as_many_as_there_are() -> None:
+    words = " ".join(["word"] * 12)  # three lines of 25 characters behind the clock
+    events = [event("info", "one"), event("warning", words), event("info", words)]
+
+    def shown(room: int) -> list[str]:
+        return [line[10:] for line in plain(event_lines(events, room, 35))]
+
+    row = "word word word word word"
+    assert shown(0) == []
+    assert shown(1) == [words]
+    assert shown(2) == [words, words], "the warning does not fit: it is cut as the others are"
+    assert shown(3) == ["one", words, words]
+    assert shown(4) == [row, row, "word word", words]
+    assert shown(5) == ["one", row, row, "word word", words]
+    assert shown(9) == shown(5)
+
+
+def test_only_a_time_that_exists_is_shown() -> None:
+    for at in (1.7e308, -1.7e308, float("inf")):
+        [line] = event_lines([EventView(number=1, at=at, level="info", name="x", text="y")], 1, 80)
+        assert line.plain == "--:--:--  y"

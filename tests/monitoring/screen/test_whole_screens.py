@@ -147,14 +147,17 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "localtime", time.gmtime)
 
 
-@pytest.mark.parametrize("size", ["100 44", "80 24", "60 20", "59 18", "40 15", "80 14", "80 13", "200 9", "80 3"])
+@pytest.mark.parametrize(
+    "size",
+    ["100 44", "100 38", "100 35", "100 32", "80 24", "60 20", "59 18", "40 15", "80 14", "80 13", "200 9", "80 3"],
+)
 def test_one_miner(size: str) -> None:
     width, height = map(int, size.split())
     lines = layout.draw(scene(), ScreenState(width, height, foot=FOOT))
     assert [line.plain for line in lines] == screens()[f"one miner, {size}"]
 
 
-@pytest.mark.parametrize("size", ["100 30", "40 9", "60 20"])
+@pytest.mark.parametrize("size", ["100 30", "100 14", "100 12", "40 9", "60 20"])
 def test_several_miners(size: str) -> None:
     width, height = map(int, size.split())
     lines = overview.draw(several(), ScreenState(width, height, foot=("0-9 one miner", "q quit")))
