@@ -1,6 +1,7 @@
 """Draws the hash rate of the last ten minutes as a row of bars, with gaps where the process did not run."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rich.text import Text
 
@@ -28,10 +29,10 @@ def history_line(points: Sequence[Point], width: int, ascii_only: bool) -> list[
 def _with_gaps(points: Sequence[Point]) -> list[float | None]:
     """Return the hash rates of the newest points, with None for each point that is missing because the process did not
     run."""
-    rates: list[float | None] = []
     newest = points[-FINE_KEPT:]
-    for before, point in zip([None, *newest], newest, strict=False):
-        missing = 0 if before is None else (point.at - before.at) / FINE_S - 1
+    rates: list[float | None] = [point.hash_rate for point in newest[:1]]
+    for before, point in pairwise(newest):
+        missing = (point.at - before.at) / FINE_S - 1
         if missing >= FEWEST_MISSING:
             rates += [None] * int(min(missing, FINE_KEPT))
         rates.append(point.hash_rate)

@@ -16,7 +16,7 @@ from stratum_miner.monitoring.screen.live import FOOT
 from stratum_miner.monitoring.screen.problems import problem_lines
 from stratum_miner.monitoring.view import EventView, SharesView, View
 
-from .test_layout import device, problem, view
+from .test_layout import device, problem, troubled, view
 from .test_overview import some
 
 SCREENS = Path(__file__).parents[2] / "vectors" / "screens.txt"
@@ -215,6 +215,36 @@ def test_items_beyond_the_most_rows_are_counted_behind_those_that_are_needed() -
     lines = [line.plain for line in layout.draw(replace(it, devices=devices), ScreenState(80, 3000))]
     assert sum(line.startswith("cpu") for line in lines) == 1000
     assert "  500 more, all mining" in lines
+
+
+@pytest.mark.parametrize(("devices", "size"), [(12, "80 30"), (12, "80 20"), (30, "80 24")])
+def test_devices_that_are_off_leave_a_third_for_the_problems(devices: int, size: str) -> None:
+    width, height = map(int, size.split())
+    advice = "Remove the cause, then restart the device or unplug it and plug it in again."
+    it = troubled(range(devices), devices=devices, advice=advice)
+    it = replace(
+        it,
+        summary=replace(
+            it.summary,
+            problems=tuple(
+                replace(each, advice=f"{advice} {number}") for number, each in enumerate(it.summary.problems)
+            ),
+        ),
+    )
+    lines = layout.draw(it, ScreenState(width, height, foot=FOOT))
+    assert [line.plain for line in lines] == screens()[f"{devices} are off, {size}"]
+
+
+def test_temperature_and_power_have_columns_if_a_device_measures_them() -> None:
+    def heading(*devices: dict[str, float]) -> list[str]:
+        it = replace(view(devices=0), devices=tuple(device(n, **each) for n, each in enumerate(devices)))
+        [line] = [line.plain for line in layout.draw(it, ScreenState(120, 40)) if line.plain.startswith("device ")]
+        return [word for word in line.split() if word in ("temp", "power")]
+
+    assert heading({}, {}) == []
+    assert heading({"chip_temperature_c": 50.0}, {"chip_temperature_c": 51.0}) == ["temp"]
+    assert heading({"power_w": 5.0}, {"power_w": 6.0}) == ["power"]
+    assert heading({}, {"power_w": 6.0, "chip_temperature_c": 50.0}) == ["temp", "power"]
 
 
 def coloured(lines: Sequence[Text]) -> list[str]:
