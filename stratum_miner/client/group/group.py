@@ -223,15 +223,13 @@ class PoolGroup:
 
     def _take_job(self, member: GroupMember, job: Job, event: ClientEvent) -> None:
         member.job = job
-        if member.removed:
-            return
         members = self._members
         is_the_only_one = len(members.all) == 1 and members.quotas is None and member.leaving_since is None
         if members.active is None and is_the_only_one:
             members.active = member  # there is only this pool, so do not wait for failover to choose one
         if member is members.active:
             self._on_event(event)
-        if not member.removed:  # ``on_event`` may have removed this pool
+        if not member.removed:  # it may have been removed long ago, or by ``on_event`` just now
             members.failover.job(members.index(member), self._clock(), _content(job))
             self._apply()
 

@@ -715,6 +715,17 @@ async def test_each_event_says_which_session_of_which_pool_it_is_of(autojump_clo
     assert {(origin.pool, origin.session) for origin in origins} == of_first | of_second
 
 
+async def test_a_removed_pool_that_still_sends_jobs_is_not_mined_on(autojump_clock: MockClock) -> None:
+    async with farm() as it:
+        pool = await it.up(0)
+        it.group.submit(find_shares(it.jobs[-1], 1)[0])
+        await pool.request("mining.submit")
+        it.group.control.remove(0)
+        before = len(it.jobs)
+        await it.renew(pool)
+        assert (len(it.jobs), it.active) == (before, [False])
+
+
 async def test_who_hears_of_a_job_may_remove_its_pool(autojump_clock: MockClock) -> None:
     it = Farm()
 
