@@ -27,7 +27,7 @@ MESSAGES = st.one_of(
 QUICK = [f"{name}=2" if name in ("flood-jobs", "clean-storm", "oversized") else name for name in POOL_FAULTS]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(QUICK),
     st.lists(st.tuples(st.sampled_from(Side), MESSAGES | st.binary(max_size=30)), max_size=8),
