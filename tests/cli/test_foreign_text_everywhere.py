@@ -48,7 +48,7 @@ from .hostile import (
     refusing_answers,
     traces_in,
 )
-from .test_process import ADDRESS, COMMAND
+from .test_process import ADDRESS, COMMAND, SIMULATED
 
 TOKEN = "a-token-that-nobody-guesses"
 PATIENCE_S = 60.0
@@ -143,7 +143,7 @@ def test_mine(log_format: str, tmp_path: Path, capfd: Any, monkeypatch: pytest.M
     ):
         main.run(
             [
-                *("mine", "--no-config", "-o", f"127.0.0.1:{pool.port}", "-u", "w", "-p", "x", "-t", "1"),
+                *("mine", "--no-config", "-o", f"127.0.0.1:{pool.port}", "-u", "w", "-p", "x", *SIMULATED),
                 *("--http", f"127.0.0.1:{web}", "--cgminer-api", f"127.0.0.1:{cgminer}"),
                 *("--api-allow", "W:127.0.0.1/32", "--axeos-api", f"127.0.0.1:{axeos}"),
                 *("--log-file", str(tmp_path / "log"), "--journal", str(tmp_path / "journal"), "--json"),
@@ -215,10 +215,9 @@ def _everything_served(pool: HostilePool, web: int, cgminer: int, axeos: int) ->
 
 @pytest.mark.parametrize("options", [(), ("--display", "lines")], ids=["screen", "lines"])
 def test_mine_on_a_terminal(options: tuple[str, ...]) -> None:
-    eager = ("-t", "1", "--backend-option", "priority=normal")  # at the lowest, a busy machine lets it wait for minutes
     with hostile_pool() as pool:
         shown = on_a_terminal(
-            ["mine", "--no-config", "-o", f"127.0.0.1:{pool.port}", "-u", "w", "-p", "x", *eager, *options],
+            ["mine", "--no-config", "-o", f"127.0.0.1:{pool.port}", "-u", "w", "-p", "x", *SIMULATED, *options],
             until=lambda data: pool.enough.is_set() and b"PWN" in data,
         )
     assert_clean({"the terminal": shown.replace(b"\r\n", b"\n")})
@@ -444,7 +443,7 @@ def test_a_recording(tmp_path: Path, capfd: Any) -> None:
     with hostile_pool() as pool:
         with meanwhile(lambda: _then_quit(pool), pool.enough.set):
             main.run(
-                ["mine", "--no-config", "-o", f"127.0.0.1:{pool.port}", "-u", "w", "-t", "1", "--record", str(file)]
+                ["mine", "--no-config", "-o", f"127.0.0.1:{pool.port}", "-u", "w", *SIMULATED, "--record", str(file)]
             )
         recorded = file.read_bytes()
     assert_clean({"the recording": recorded})

@@ -1,13 +1,15 @@
 """The help of every option of every command: complete sentences, one spelling of defaults, and nothing untrue."""
 
 import re
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import cache, partial
 from inspect import cleandoc
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin
 
 import pytest
-from cyclopts import Argument
+from cyclopts import App, Argument
 
 from stratum_miner.app.config import durations
 from stratum_miner.app.config.keys import keys_of
@@ -49,11 +51,50 @@ UNITS = re.compile(
 )
 
 
-COMMANDS = dict(all_commands())
+@cache
+def commands() -> dict[str, App]:
+    return dict(all_commands())
 
 
 def options(command: str) -> list[Argument]:
-    return list(COMMANDS[command].assemble_argument_collection())
+    return list(commands()[command].assemble_argument_collection())
+
+
+@cache
+def every_option() -> list[tuple[str, Argument]]:
+    """``health`` loads quickly because it declares its options in its docstring, which only its page shows."""
+    return [(command, argument) for command in commands() if command != "health" for argument in options(command)]
+
+
+def all_wrong(checks: Iterable[tuple[str, Callable[[], None]]]) -> str:
+    """Return a line for each check that fails. One test of thousands of texts takes less time than thousands of
+    tests."""
+    wrong = []
+    for name, check in checks:
+        try:
+            check()
+        except AssertionError as error:
+            wrong.append(f"{name}: {error}")
+    return "\n".join(wrong)
+
+
+def each_option(check: Callable[[str, Argument], None]) -> Callable[[], None]:
+    """Make a test that checks every option of every command, and lists all that are wrong."""
+
+    def test() -> None:
+        checks = ((f"{command} {each.name}", partial(check, command, each)) for command, each in every_option())
+        assert not all_wrong(checks)
+
+    return test
+
+
+def each_command(check: Callable[[str], None]) -> Callable[[], None]:
+    """Make a test that checks every command, and lists all that are wrong."""
+
+    def test() -> None:
+        assert not all_wrong((command, partial(check, command)) for command in commands())
+
+    return test
 
 
 def text_of(argument: Argument) -> str:
@@ -73,13 +114,6 @@ def option_named(command: str, name: str) -> str:
 def shown_default(argument: Argument) -> Any:
     """The default that the parser adds to the help text; None if it adds none."""
     return argument.field_info.default if argument.show_default else None
-
-
-EVERY_OPTION = [(command, argument) for command in COMMANDS if command != "health" for argument in options(command)]
-"""``health`` loads quickly because it declares its options in its docstring, which only its page shows."""
-each_option = pytest.mark.parametrize(
-    ("command", "argument"), EVERY_OPTION, ids=[f"{command} {argument.name}" for command, argument in EVERY_OPTION]
-)
 
 
 @each_option
@@ -128,18 +162,18 @@ def test_a_time_may_have_a_unit(command: str, argument: Argument) -> None:
         assert argument.parameter.converter is durations.convert, text
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@each_command
 def test_a_command_is_explained_in_sentences(command: str) -> None:
-    first, *rest = cleandoc(COMMANDS[command].help).split("\n\n")
+    first, *rest = cleandoc(commands()[command].help).split("\n\n")
     first = " ".join(first.split())
     assert re.match(r"[A-Z][a-z-]+ ", first), first
     assert first.endswith(".")
     assert not re.search(rf"\b({BANNED_WORDS})\b", " ".join([first, *rest])), first
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@each_command
 def test_a_command_lists_only_its_own_exit_codes(command: str) -> None:
-    text = " ".join(cleandoc(COMMANDS[command].help).split())
+    text = " ".join(cleandoc(commands()[command].help).split())
     of_conformance = {ExitCode.SHOULD_FAILED, ExitCode.NOTHING_JUDGED}
     of_health = {ExitCode.DEGRADED, ExitCode.NO_DEVICE, ExitCode.NO_POOL, ExitCode.PAUSED, ExitCode.STOPPING}
     _, _, listed = text.partition("Exit code ")
@@ -152,14 +186,16 @@ def test_a_command_lists_only_its_own_exit_codes(command: str) -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80])
-@pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_a_page_fits_its_columns(command: str, width: int) -> None:
-    page = help_text(command_line(), command.split(), everything=True, width=width) if command else overview(width)
-    lines = page.splitlines()
-    assert len(lines) > 2
-    # On a narrow screen, a name stays whole, and so does a part of an example, which must work when it is copied.
-    long = [line for line in lines if len(line) > width]
-    assert [line for line in long if width == 80 or not re.match(r" +(stratum-miner|-|[>A-Z])|\S+$", line)] == []
+def test_a_page_fits_its_columns(width: int) -> None:
+    app = command_line()
+    pages = {command: help_text(app, command.split(), everything=True, width=width) for command in commands()}
+    for command, page in {"": overview(width), **pages}.items():
+        lines = page.splitlines()
+        assert len(lines) > 2, command
+        # On a narrow screen, a name stays whole, and so does a part of an example, which must work when it is copied.
+        long = [line for line in lines if len(line) > width]
+        kept = r" +(stratum-miner|-|[>A-Z])|\S+$"
+        assert [line for line in long if width == 80 or not re.match(kept, line)] == [], command
 
 
 @pytest.mark.parametrize("table", [MineOptions, PoolProfile, BackendProfile])
@@ -208,12 +244,12 @@ def test_defaults_in_texts_are_those_of_the_program(monkeypatch: pytest.MonkeyPa
 
 def test_config_init_says_that_force_replaces_a_file() -> None:
     """It said "never over another"."""
-    assert "An existing file is replaced only with --force." in " ".join(COMMANDS["config init"].help.split())
+    assert "An existing file is replaced only with --force." in " ".join(commands()["config init"].help.split())
 
 
 def test_a_password_file_is_called_a_file() -> None:
     """``profit --node-password-file`` was called "Its password."."""
-    for command, argument in EVERY_OPTION:
+    for command, argument in every_option():
         if argument.name.endswith("-file"):
             assert text_of(argument).startswith(("File ", "Cookie file ")) or "to this file" in text_of(argument), (
                 command
