@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from functools import cache
 
 import pytest
 
@@ -13,41 +14,55 @@ from stratum_miner.cli.parser.program import command_line
 from tests.cli.one_command import run
 
 APP = command_line()
-EACH = [f"{name} {below}".strip() for name in COMMANDS for below in (subcommands(APP[name]) or [""])]
-TEXT = manual(APP)
+
+
+@cache
+def commands() -> list[str]:
+    return [f"{name} {below}".strip() for name in COMMANDS for below in (subcommands(APP[name]) or [""])]
+
+
+@cache
+def text() -> str:
+    return manual(APP)
 
 
 def of_manual(command: str) -> str:
     """Return the part of the manual page on one command, as it is read."""
-    start = TEXT.index(f'.SS "stratum\\-miner {command}'.replace("-", r"\-").replace(r"\\-", r"\-"))
-    part = TEXT[start + 1 :].partition("\n.S")[0]
+    start = text().index(f'.SS "stratum\\-miner {command}'.replace("-", r"\-").replace(r"\\-", r"\-"))
+    part = text()[start + 1 :].partition("\n.S")[0]
     return re.sub(r"\\f[BIR]", "", part).replace(r"\-", "-").replace(r"\(aq", "'").replace(r"\(ti", "~")
 
 
-@pytest.mark.parametrize("command", EACH)
-def test_the_manual_has_what_the_help_has(command: str) -> None:
-    part = of_manual(command)
-    page = page_of(APP, command.split())
-    for panel in page.panels:
-        for entry in panel.entries:
-            assert f"\n.TP\n{entry.label}\n" in part, entry.label
-    for example in page.examples:
-        assert f"\n    {example}\n" in part
-    assert " ".join(page.paragraphs[0].split()) in " ".join(part.split())
+def test_the_manual_has_what_the_help_has(subtests: pytest.Subtests) -> None:
+    for command in commands():
+        with subtests.test(command):
+            part = of_manual(command)
+            page = page_of(APP, command.split())
+            for panel in page.panels:
+                for entry in panel.entries:
+                    assert f"\n.TP\n{entry.label}\n" in part, entry.label
+            for example in page.examples:
+                assert f"\n    {example}\n" in part
+            assert " ".join(page.paragraphs[0].split()) in " ".join(part.split())
 
 
-@pytest.mark.parametrize("command", EACH)
-def test_completion_has_the_options_of_the_help(command: str, completions: dict[str, str]) -> None:
-    app = APP
-    for word in command.split():
-        app = app[word]
-    shown = help_text(APP, command.split(), everything=True, width=100)
-    for argument in arguments_of(app):
-        for name in argument.names:
-            if name.startswith("--") and argument.index is None:
-                assert name in completions["zsh"], name
-                assert name.removeprefix("--") in completions["fish"], name
-                assert name in shown or name.replace("--no-", "--[no-]", 1) in shown or f"--[no-]{name[2:]}" in shown
+def test_completion_has_the_options_of_the_help(subtests: pytest.Subtests, completions: dict[str, str]) -> None:
+    for command in commands():
+        with subtests.test(command):
+            app = APP
+            for word in command.split():
+                app = app[word]
+            shown = help_text(APP, command.split(), everything=True, width=100)
+            for argument in arguments_of(app):
+                for name in argument.names:
+                    if name.startswith("--") and argument.index is None:
+                        assert name in completions["zsh"], name
+                        assert name.removeprefix("--") in completions["fish"], name
+                        assert (
+                            name in shown
+                            or name.replace("--no-", "--[no-]", 1) in shown
+                            or f"--[no-]{name[2:]}" in shown
+                        )
 
 
 @pytest.fixture(scope="module")
@@ -56,18 +71,18 @@ def completions() -> dict[str, str]:
 
 
 def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "man") == (0, TEXT, "")
+    assert run(capsys, "man") == (0, text(), "")
 
 
 def test_no_line_is_a_request_by_accident() -> None:
     known = (".TH", ".SH", ".SS", ".PP", ".TP", ".nf", ".fi")
-    assert [line for line in TEXT.splitlines() if line.startswith((".", "'")) and line[:3] not in known] == []
+    assert [line for line in text().splitlines() if line.startswith((".", "'")) and line[:3] not in known] == []
 
 
 @pytest.mark.skipif(shutil.which("man") is None and shutil.which("mandoc") is None, reason="no program shows a page")
 def test_a_program_shows_it_without_a_warning() -> None:
     checker = ["mandoc", "-W", "error"] if shutil.which("man") is None else ["man", "--warnings", "-l", "-"]
-    shown = subprocess.run(checker, input=TEXT, capture_output=True, text=True, check=False, env=None)
+    shown = subprocess.run(checker, input=text(), capture_output=True, text=True, check=False, env=None)
     if "unrecognized option" in shown.stderr:
         pytest.skip("this program man has no --warnings")
     assert (shown.returncode, shown.stderr) == (0, "")
