@@ -116,7 +116,8 @@ class Miner:
         wait_for(f"{url}/health", process)
         browser.get(url)
         WebDriverWait(browser, 30).until(lambda it: it.execute_script("return document.body.dataset.link") == "live")
-        points = browser.execute_script("return document.querySelectorAll('#chart-hash-rate svg *').length")
+        chart = "return document.querySelectorAll('#chart-hash-rate svg *').length"
+        points = WebDriverWait(browser, 30).until(lambda it: it.execute_script(chart))
         found = measured(process)
         ended.set()
         for helper in helpers:

@@ -22,12 +22,14 @@ def git(*words: str) -> str:
 
 
 def processor() -> str:
-    """Return the model name of the processor."""
+    """Return the name of the processor with its family and model, because virtual machines shorten the name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    words = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    numbers = [f"{name} {words[key]}" for key, name in (("cpu family", "family"), ("model", "model")) if key in words]
+    return " ".join([words.get("model name", platform.machine()), f"({', '.join(numbers)})" if numbers else ""]).strip()
 
 
 def origin(command: str) -> dict[str, Any]:
