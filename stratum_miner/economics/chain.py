@@ -8,8 +8,6 @@ SATOSHIS = 100_000_000
 """Satoshis in one bitcoin."""
 HALVING_INTERVAL = 210_000
 """Number of blocks between two halvings of the subsidy on mainnet."""
-RETARGET_INTERVAL = 2016
-"""Number of blocks between two changes of the difficulty."""
 BLOCK_SECONDS = 600
 """Intended seconds between two blocks."""
 BLOCKS_PER_DAY = 86400 // BLOCK_SECONDS
