@@ -10,15 +10,14 @@ from tests.audit.program import until
 from tests.audit.relay import LoseReply
 from tests.audit.scene import DIFFICULTY, PoolOf, scene
 
-PART_OF_ANOTHER = pytest.mark.slow
-"""What these scenarios have is audited in one run by test_everything_at_once (test_falsified.py), too. Alone, they show
+pytestmark = pytest.mark.slow
+"""Each surface and most of what these scenarios have is audited in two runs by test_falsified.py, too. Alone, they show
 which part is wrong.
 """
 EASY = 0x1E7FFF80
 """Difficulty 0.00003: two shares of five are blocks."""
 
 
-@PART_OF_ANOTHER
 def test_one_pool(tmp_path: Path) -> None:
     with scene(tmp_path) as stage:
         pool = stage.pool(stage.node())
@@ -42,7 +41,6 @@ def test_the_embedded_node(tmp_path: Path) -> None:
         check(stage)
 
 
-@PART_OF_ANOTHER
 def test_two_backends_of_one_kind(tmp_path: Path) -> None:
     with scene(tmp_path) as stage:
         pool = stage.pool(stage.node())
@@ -56,7 +54,6 @@ def test_two_backends_of_one_kind(tmp_path: Path) -> None:
 REFUSALS = ("low", "true", "duplicate", "true", "stale", "true", "malformed", "true", "wordless", "true")
 
 
-@PART_OF_ANOTHER
 def test_each_kind_of_refusal(tmp_path: Path) -> None:
     with scene(tmp_path) as stage:
         pool, wire = stage.scripted_pool()
@@ -134,7 +131,6 @@ def test_the_pool_is_killed_and_restarted(tmp_path: Path) -> None:
         check(stage)
 
 
-@PART_OF_ANOTHER
 def test_a_node_that_refuses_blocks(tmp_path: Path) -> None:
     with scene(tmp_path) as stage:
         pool = stage.pool(stage.node(refuse="bad-audit"))
@@ -145,7 +141,6 @@ def test_a_node_that_refuses_blocks(tmp_path: Path) -> None:
         check(stage)
 
 
-@PART_OF_ANOTHER
 def test_a_journal_on_a_full_disk(tmp_path: Path) -> None:
     """Mining goes on, and every figure but the journal's own stays true. Jobs do not change here: a share that is too
     late before it leaves would be on no wire, and the journal cannot tell of it.

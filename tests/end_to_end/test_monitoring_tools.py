@@ -41,19 +41,28 @@ def can_take(address: tuple[str, int]) -> bool:
         return True
 
 
+CPU = ("--backend", "cpu", "--threads", "1", "--backend-option", "cpu.priority=normal")
+"""One thread of this computer, which gets its turn on a busy one."""
+PATIENCE = 100
+
+
 @contextmanager
 def mining(*options: str) -> Iterator[str]:
-    """A miner with a few accepted shares; gives the URL of its API."""
+    """A miner with a few accepted shares; gives the URL of its API. Unless a backend is named, it is simulated."""
+    search = ("--backend", "simulated") if "--backend" not in options else ()
     http = f"127.0.0.1:{free_port()}"
     with running_pool("--node", "kernel", difficulty="1e-4") as (_, pool):
         process = subprocess.Popen(
             [*COMMAND, "mine", "-o", pool, "-u", ADDRESS, "-q", "--http", http, "--power", "65W",
-             "--electricity", "0.3", *options],
+             "--electricity", "0.3", *search, *options],
             env={**os.environ, "STRATUM_MINER_HTTP_TOKEN": TOKEN},
         )  # fmt: skip
         try:
-            while summary(f"http://{http}").get("shares", {}).get("accepted", 0) < 3:
+            deadline = time.monotonic() + PATIENCE
+            while (told := summary(f"http://{http}")).get("shares", {}).get("accepted", 0) < 3:
                 assert process.poll() is None
+                assert time.monotonic() < deadline, f"expected 3 accepted shares within {PATIENCE} s, got {told}"
+                time.sleep(0.1)
             yield f"http://{http}"
         finally:
             process.terminate()
@@ -83,12 +92,12 @@ def old_script(port: int, command: str) -> str:
 
 def test_the_cgminer_api_is_read_by_its_clients() -> None:
     port = free_port()
-    with mining("--threads", "1", "--cgminer-api", f"127.0.0.1:{port}") as url:
+    with mining("--cgminer-api", f"127.0.0.1:{port}") as url:
         before = summary(url)
         told = asyncio.run(_ask_rpc(port))
         after = summary(url)
         assert before["shares"]["accepted"] <= told["summary"]["Accepted"] <= after["shares"]["accepted"]
-        assert before["elapsed_s"] - 1 <= told["summary"]["Elapsed"] <= after["elapsed_s"]
+        assert before["elapsed_s"] - 0.5 <= told["summary"]["Elapsed"] <= after["elapsed_s"] + 0.5, "whole seconds"
         rates = sorted((before["hash_rate"] / 1e6, after["hash_rate"] / 1e6))
         assert rates[0] * 0.5 <= told["summary"]["MHS av"] <= rates[1] * 2
         assert told["summary"]["GHS 5s"] == pytest.approx(told["summary"]["MHS 5s"] / 1000, abs=1e-5)
@@ -155,15 +164,16 @@ def mining_with_a_bitaxe(folder: Path, *options: str) -> Iterator[str]:
         *("emulate", "bitaxe-gamma", "--link", str(link), "--hash-rate", "2MH/s", "--nonce-difficulty", "1e-5")
     ) as emulator:
         until_line(emulator, "ready")
-        with mining(
-            "--device", f"bitaxe-gamma:{link},{settings}", "--backend", "cpu", "--threads", "1", *options
-        ) as url:
+        with mining(*("--device", f"bitaxe-gamma:{link},{settings}", *CPU, *options)) as url:
             yield url
 
 
 def the_bitaxe(url: str) -> dict[str, Any]:
     """As our own API tells it, once it mines and has an accepted share."""
+    deadline = time.monotonic() + PATIENCE
+    told: dict[str, Any] = {}
     while True:
+        assert time.monotonic() < deadline, f"expected a share of the Bitaxe within {PATIENCE} s, got {told}"
         with urllib.request.urlopen(f"{url}/api/v1/devices", timeout=10) as answer:
             [told] = [device for device in json.load(answer) if device["product"]]
         if told["state"] == "mining" and told["accepted"] and told["chip_temperature_c"] is not None:
@@ -257,7 +267,7 @@ async def _discover_in_rust() -> tuple[Any, Any]:
 def test_a_computer_is_read_and_taken_for_no_board() -> None:
     if not can_take((AXEOS_HOST, 80)):
         pytest.skip(f"discovery looks at port 80 alone, and {AXEOS_HOST}:80 cannot be had here")
-    with mining("--threads", "1", "--axeos-api", f"{AXEOS_HOST}:80") as url:
+    with mining(*CPU, "--axeos-api", f"{AXEOS_HOST}:80") as url:
         before = summary(url)
         with pytest.warns(UserWarning, match="Partially supported miner found: CPU"):
             found, data = asyncio.run(_discover())

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from stratum_miner.loadtest.cluster import ClusterRun
 from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.loadtest.plan import LoadPlan
 
+PATIENCE = 100
 distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster' (dask.distributed)")
 
 
@@ -32,42 +34,43 @@ def plan(port: int, **settings: Any) -> LoadPlan:
     )  # fmt: skip
 
 
-def test_three_workers_are_one_run(cluster: Any, pool_port: int) -> None:
-    report = ClusterRun(plan(pool_port), cluster.scheduler_address).execute()
+def test_three_workers_are_one_run_and_a_stop_reaches_all(cluster: Any, pool_port: int) -> None:
+    run = ClusterRun(plan(pool_port, duration=600.0), cluster.scheduler_address)
+    _once(run, lambda: run.look()[0].mining == 31 and run.look()[0].accepted > 31, run.stop)
+    report = run.execute()
     metrics = report.metrics
     assert sorted(shard.miners for shard in report.shards) == [10, 10, 11]
     assert metrics.connections == metrics.most_mining == 31
-    assert metrics.sent > 31
     assert metrics.accepted == metrics.sent == metrics.phases["submit"].latency.count
+    assert metrics.accepted > 31
     assert metrics.phases["first_job"].latency.count == 31
+    assert report.interrupted
+    assert not report.lost
+    assert report.duration < 600
+
+
+def test_a_run_ends_by_itself(cluster: Any, pool_port: int) -> None:
+    report = ClusterRun(plan(pool_port, duration=0.5), cluster.scheduler_address).execute()
+    assert len(report.shards) == 3
     assert not report.lost
     assert not report.interrupted
 
 
-def test_a_stop_reaches_all_workers_and_keeps_the_figures(cluster: Any, pool_port: int) -> None:
-    run = ClusterRun(plan(pool_port, duration=600.0, ramp=0.0), cluster.scheduler_address)
-    _once(lambda: run.look()[0].accepted > 31 and run.look()[0].mining == 31, run.stop)
-    report = run.execute()
-    assert report.interrupted
-    assert not report.lost
-    assert report.duration < 600
-    assert report.metrics.accepted > 31
-
-
 def test_a_worker_lost_in_the_middle_is_told_and_its_figures_are_kept(cluster: Any, pool_port: int) -> None:
-    run = ClusterRun(plan(pool_port, duration=6.0), cluster.scheduler_address)
+    run = ClusterRun(plan(pool_port, duration=600.0), cluster.scheduler_address)
     with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
         address, pid = sorted(client.run(os.getpid).items())[0]
 
     def kill() -> None:
         os.kill(pid, signal.SIGKILL)
+        _once(run, lambda: run.look()[0].mining < 31, run.stop)  # the others go on until the loss is noticed
 
-    _once(lambda: run.look()[1].connections == 31, kill)  # all shards have reported their figures at least once
+    _once(run, lambda: run.look()[0].mining == 31, kill)  # all shards have reported their figures at least once
     report = run.execute()
     (lost,) = report.lost
     assert lost.worker == address
     assert lost.lost_at is not None
-    assert 0 < lost.lost_at < 6
+    assert 0 < lost.lost_at < 600
     assert lost.reason
     assert report.metrics.connections == 31  # the last report of the lost shard is included
     assert report.to_json()["shards"][0]["lost_at_s"] == pytest.approx(lost.lost_at, abs=0.001)
@@ -90,13 +93,16 @@ def test_a_worker_that_cannot_do_it_is_told_before_the_start(cluster: Any, pool_
             run.execute()
 
 
-def _once(condition: Callable[[], bool], act: Callable[[], None]) -> None:
+def _once(run: ClusterRun, condition: Callable[[], bool], act: Callable[[], None]) -> None:
     """Poll in a thread until the condition holds, and then act. A run reports its figures every 2 s."""
 
     def watch() -> None:
-        pause = threading.Event()
+        deadline = time.monotonic() + PATIENCE
         while not condition():
-            pause.wait(0.05)
+            if time.monotonic() > deadline:  # the run ends, and the test fails by its figures
+                run.stop()
+                return
+            time.sleep(0.05)
         act()
 
     threading.Thread(target=watch, daemon=True).start()
