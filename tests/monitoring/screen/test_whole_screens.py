@@ -247,6 +247,39 @@ def test_temperature_and_power_have_columns_if_a_device_measures_them() -> None:
     assert heading({}, {"power_w": 6.0, "chip_temperature_c": 50.0}) == ["temp", "power"]
 
 
+def test_pools_are_listed_from_two_on_with_their_time_if_it_is_known() -> None:
+    def heading(*work_shares: float | None) -> list[str]:
+        it = view(pools=len(work_shares), events=0)
+        pools = tuple(replace(pool, work_share=part) for pool, part in zip(it.pools, work_shares, strict=True))
+        lines = [line.plain for line in layout.draw(replace(it, pools=pools), ScreenState(100, 40))]
+        return [line for line in lines if line.startswith("pool  ") and "state" in line]
+
+    assert heading(None) == []
+    assert [line.split()[:4] for line in heading(None, None)] == [["pool", "state", "for", "accepted"]]
+    assert [line.split()[:5] for line in heading(0.5, 0.5)] == [["pool", "state", "for", "of", "time"]]
+    assert [line.split()[:5] for line in heading(None, 1.0)] == [["pool", "state", "for", "of", "time"]]
+
+
+def test_a_worker_name_has_sixteen_characters_on_the_smallest_screen() -> None:
+    it = view()
+    it = replace(it, pools=(replace(it.pools[0], worker_name="bc1q" + "w" * 60 + ".rig7"),))
+    lines = [line.plain for line in layout.draw(it, ScreenState(40, 24))]
+    assert "  worker bc1qw…wwwww.rig7" in lines
+
+
+def test_the_time_to_an_answer_is_that_of_the_pool_mined_on_if_there_is_one() -> None:
+    def line(**changes: object) -> str:
+        it = view()
+        it = replace(it, pools=(replace(it.pools[0], **changes),))  # type: ignore[arg-type]  # each has its own type
+        return next(line.plain for line in layout.draw(it, ScreenState(100, 24)) if line.plain.startswith("pool "))
+
+    assert line() == "pool        pool0.example:3333 · worker w · answers in 0.6 ms (99 %: 2.1 ms)"
+    assert line(latency_p50_ms=None) == "pool        pool0.example:3333 · worker w"
+    assert (
+        line(active=False) == "pool        pool.example:3333 · worker bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080.rig"
+    )
+
+
 def coloured(lines: Sequence[Text]) -> list[str]:
     """Return each part of the screen that has a style other than dim, after its style."""
     return [
