@@ -9,7 +9,7 @@ from stratum_miner.foreign_text import replace_unsafe
 from stratum_miner.monitoring.screen.bars import history_line
 from stratum_miner.monitoring.screen.events import event_lines
 from stratum_miner.monitoring.screen.lines import field, fitted, hanging, packed, shortened, sides
-from stratum_miner.monitoring.screen.tables import Table
+from stratum_miner.monitoring.screen.tables import Column, Table, table
 from stratum_miner.monitoring.view import EventView, Point
 
 
@@ -147,6 +147,32 @@ def test_a_table_gives_lines_first_to_rows_that_are_needed_then_to_their_notes(r
     more = Table(Text("h"), rows, 9, lambda count: f"{count} shown")
     assert (more.height, more.least) == (8, 0)
     assert plain(more.lines(8)) == ["h", "A", "B", "C", "  3 shown"]
+
+
+def test_notes_of_rows_that_are_not_needed_are_shown_only_with_the_whole_table() -> None:
+    rows = tuple(tuple(map(Text, row)) for row in (("A", "a1", "a2"), ("B", "b1"), ("C",)))
+    calm = Table(Text("h"), rows, 3, str)
+    assert plain(calm.lines(7)) == ["h", "A", "a1", "a2", "B", "b1", "C"]
+    assert plain(calm.lines(6)) == ["h", "A", "B", "C"]
+    empty = Table(Text("h"), (), 0, str)
+    assert (empty.height, empty.least, empty.lines(9)) == (0, 0, [])
+
+
+def test_a_column_is_shown_if_it_just_fits() -> None:
+    columns: list[Column[str]] = [
+        Column("one", 5, lambda item: item), Column("two", 6, lambda item: "", is_word=True)
+    ]  # fmt: skip
+
+    def heading(width: int, name: str = "abc") -> str:
+        made = table("kind", [name], columns, name=str, notes=lambda item: [], rest=str, width=width)
+        return plain(made.lines(9))[0]
+
+    assert heading(4 + 2 + 5 + 6) == "kind    onetwo"
+    assert heading(4 + 2 + 5 + 5) == "kind    one"
+    assert heading(4 + 2 + 5) == "kind    one"
+    assert heading(4 + 2 + 4) == "kind"
+    assert heading(50, "n" * 99) == f"{'kind':<20}    onetwo", "names have two fifths of the width"
+    assert heading(21, "n" * 99) == f"{'kind':<14}    one", "but fourteen characters at least"
 
 
 def event(level: str, text: str) -> EventView:

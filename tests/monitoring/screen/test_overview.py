@@ -103,3 +103,11 @@ def test_it_fits_every_screen(width: int, height: int, well: int, ascii_only: bo
 def test_a_state_without_a_problem_says_why(state: str) -> None:
     it = view(state=state, detail="pool X: next try in 5 s: Connection refused")
     assert "    pool X: next try in 5 s: Connection refused" in shown([seen(0, it), seen(1, view())])
+
+
+def test_a_miner_that_mines_with_a_problem_says_it_also_on_a_small_screen() -> None:
+    hot = view(problems=(problem(1, "cpu1 is hot: 91 C.", severity="warning"),))
+    lines = shown([*(seen(number, view()) for number in range(5)), seen(5, hot)], 80, 8)
+    assert [line.split("  ")[0].strip() or line.strip() for line in lines[2:]] == [
+        "miner", "5 10.0.0.5:7780", "cpu1 is hot: 91 C.", "0 10.0.0.0:7780", "1 10.0.0.1:7780", "3 more, all mining",
+    ]  # fmt: skip
