@@ -1,4 +1,7 @@
-"""The table of the benchmarks that run in turns, which ``make bench-check`` compares between two commits."""
+"""The table of the benchmarks that run in turns, which ``make bench-check`` compares between two commits.
+
+Those that take the longest stand last, because a quick run on a busy computer may not come to them.
+"""
 
 from dataclasses import dataclass
 
@@ -16,6 +19,16 @@ class Benchmark:
 
 TABLE = (
     Benchmark("kernels", "The time of one hash in each kernel, on one thread, with and without version rolling."),
+    Benchmark("pool", "The pool's time to check a share, and to send a new job to one of 200 miners."),
+    Benchmark("proxy", "The proxy's time to forward a share, and the time from submit to reply with and without it."),
+    Benchmark("journal", "The time to record a share and its result in the share journal."),
+    Benchmark(
+        "watching",
+        "The time to answer a scrape of /metrics and a request for the view, and to draw the status screen once.",
+    ),
+    Benchmark(
+        "shares", "The time of an accepted share at difficulty 1e-9: found, hashed again, sent, checked, and recorded."
+    ),
     Benchmark(
         "mining",
         "The time of one hash in a complete miner whose pool sends a job twice per second, and in the kernel alone.",
@@ -23,16 +36,6 @@ TABLE = (
     Benchmark(
         "job_switch",
         "The time from the arrival of a mining.notify to the first hash of its job, and the miner's work for it.",
-    ),
-    Benchmark(
-        "shares", "The time of an accepted share at difficulty 1e-9: found, hashed again, sent, checked, and recorded."
-    ),
-    Benchmark("pool", "The pool's time to check a share, and to send a new job to one of 200 miners."),
-    Benchmark("proxy", "The proxy's time to forward a share, and the time from submit to reply with and without it."),
-    Benchmark("journal", "The time to record a share and its result in the share journal."),
-    Benchmark(
-        "watching",
-        "The time to answer a scrape of /metrics and a request for the view, and to draw the status screen once.",
     ),
     Benchmark("start", "The time to start the program, and to start mine and stop it after its first job."),
     Benchmark("lines", "The time to read an ordinary line, and each kind of hostile line, on both sides.", quick=False),
