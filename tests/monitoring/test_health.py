@@ -661,3 +661,15 @@ def test_foreign_text_in_problems_is_made_safe_and_short() -> None:
     for text in (verdict.detail, *(text for each in verdict.problems for text in (each.text, each.advice))):
         assert text.isprintable()
         assert len(text) <= SENTENCE_CHARACTERS + 1
+
+
+def test_a_pool_that_is_switched_off_is_no_problem_whatever_it_did() -> None:
+    looks = Looks()
+    looks.devices(thread(0, 10))
+    for _ in range(20):
+        looks.health.pools.answered(POOL.key, "stale")
+    refusing = replace(POOL, client=replace(POOL.client, workers=(refused("w"),)))
+    looks.set(pools=(refusing,))
+    assert kinds(looks.look()) == ["pool_rejects"]
+    looks.set(pools=(replace(refusing, enabled=False),))
+    assert kinds(looks.look()) == []
