@@ -19,6 +19,7 @@ def test_the_port_of_a_program_that_has_just_ended_can_be_used_again() -> None:
 
 
 def test_a_socket_that_cannot_listen_is_closed() -> None:
+    gc.collect()  # what other tests left
     with listening_socket("127.0.0.1:0") as bound, warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         address = f"127.0.0.1:{bound.getsockname()[1]}"
