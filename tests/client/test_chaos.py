@@ -315,7 +315,7 @@ async def test_one_pool_at_its_worst_on_real_sockets(lives: int, mock_clock: Moc
 
 async def test_two_pools_at_their_worst_and_taken_away_by_hand(autojump_clock: MockClock) -> None:
     source = random.Random(3)
-    pools = {name: ChaosPool(name, source, DISCONNECTS // 2) for name in ("a", "b")}
+    pools = {name: ChaosPool(name, source, DISCONNECTS // 4) for name in ("a", "b")}
     digger = Digger(source)
     async with trio.open_nursery() as connections:
 
