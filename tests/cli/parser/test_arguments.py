@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import cyclopts
 import pytest
@@ -17,7 +18,12 @@ from stratum_miner.cli.parser.program import command_line
 from tests.cli.one_command import run
 
 APP = command_line()
-OF_MINE = {name for each in arguments_of(APP["mine"]) for name in each.names}
+
+
+@cache
+def of_mine() -> frozenset[str]:
+    """Return the names of all options of ``mine``."""
+    return frozenset(name for each in arguments_of(APP["mine"]) for name in each.names)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -159,7 +165,7 @@ def test_what_is_answered(typed: str, answer: str) -> None:
 
 def test_no_mistake_becomes_a_value_of_another_option() -> None:
     """``-url`` was once read as ``-u`` with the worker name ``rl``."""
-    for name in OF_MINE | set(peers.OPTIONS):
+    for name in of_mine() | set(peers.OPTIONS):
         word = name.removeprefix("-")
         if word.startswith("-"):
             for typed in (word, f"{word}=x"):
@@ -210,7 +216,7 @@ def test_what_is_missing_is_named_with_what_it_is_for(command: str, capsys: pyte
 
 def test_the_table_has_no_option_of_ours() -> None:
     """An option of ours is never read as one of another miner. The same letter could otherwise mean two things."""
-    assert OF_MINE.isdisjoint(peers.OPTIONS)
+    assert of_mine().isdisjoint(peers.OPTIONS)
 
 
 def test_no_secret_of_another_miners_option_is_in_the_process_list() -> None:
@@ -227,7 +233,7 @@ def test_no_secret_of_another_miners_option_is_in_the_process_list() -> None:
 def test_a_new_name_is_one_of_ours() -> None:
     for option, way in peers.OPTIONS.items():
         if isinstance(way, peers.Renamed):
-            assert way.to in OF_MINE, option
+            assert way.to in of_mine(), option
 
 
 @pytest.mark.parametrize("option", [*peers.OPTIONS, *(f"{start}x" for start in peers.FAMILIES)])
@@ -244,7 +250,7 @@ def test_the_way_here_is_a_way(option: str) -> None:
         chain, words = command_of(APP, line.split())
         understood(APP, chain, words)
     mentioned = re.findall(r"(?<![\w-])--[a-z][a-z-]*", re.sub(r"'[^']*'", "", way.advice))
-    assert set(mentioned) <= OF_MINE, mentioned
+    assert set(mentioned) <= of_mine(), mentioned
 
 
 @pytest.mark.parametrize(
