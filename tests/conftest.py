@@ -54,6 +54,7 @@ class PortTakenError(Exception):
     pass
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers, the tests of a file run in one of them, so that what a file builds is built once. A test
     with a group of its own is not bound to its file. The folders whose tests wait longest begin, so that no worker is

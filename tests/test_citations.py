@@ -38,6 +38,7 @@ CONTEXT = {
 anchors_of = cache(anchors)
 
 
+@cache
 def sentences(path: Path) -> str:
     """The comments and strings of a Python file; any other file as it is."""
     return "\n".join(tokens_of(path)) if path.suffix == ".py" else path.read_text(encoding="utf-8")

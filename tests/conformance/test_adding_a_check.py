@@ -55,6 +55,6 @@ def test_they_are_listed_and_made(added: Path) -> None:
 
 def test_a_check_that_judges_is_wanted_to_fail_once(added: Path) -> None:
     demand = f"{ROOT}/tests/conformance/test_cases.py::test_every_check_that_judges_is_seen_failing"
-    complaint = said(added, "-m", "pytest", "-q", "-p", "no:cacheprovider", demand, fails=True)
+    complaint = said(added, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "pythonpath=", demand, fails=True)
     assert "FRM-99" in complaint
     assert "WX-01" not in complaint
