@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.demo
 WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# What the tests of a file build is built once, and the files begin in the order of tests/conftest.py.
+BY_FILE := --dist loadfile --no-loadscope-reorder
 FUZZ_SECONDS ?= 120
 FUZZ_JOBS ?= 1
 LOCK := requirements/all.txt
@@ -32,11 +34,11 @@ demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
 
 # One worker more than there are processors, because some tests wait.
 test: $(STAMP)
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup
+	@$(BIN)/pytest --numprocesses $(WORKERS) $(BY_FILE)
 
 # Sanitizers, ARM under emulation, other compilers, the browser, long audits.
 second-tier: $(STAMP)
-	@$(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup -m slow
+	@$(BIN)/pytest --numprocesses $(WORKERS) $(BY_FILE) -m slow
 
 test-all: second-tier test
 

@@ -54,15 +54,8 @@ class PortTakenError(Exception):
     pass
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in this hook, too
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers, the tests of a file run in one of them, so that what a file builds is built once. A test
-    with a group of its own is not bound to its file. The folders whose tests wait longest begin, so that no worker is
-    left with them at the end.
-    """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+    """Let the folders whose tests wait longest begin, so that no worker is left with them at the end."""
     items.sort(key=lambda item: _rank(item.nodeid))
 
 
