@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.demo
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 # What the tests of a file build is built once, and the files begin in the order of tests/conftest.py.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 FUZZ_SECONDS ?= 120
@@ -32,7 +32,7 @@ test second-tier: export PYTHONDONTWRITEBYTECODE :=
 demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
 	@$(BIN)/stratum-miner demo
 
-# One worker more than there are processors, because some tests wait.
+# Two workers more than there are processors, because many tests wait.
 test: $(STAMP)
 	@$(BIN)/pytest --numprocesses $(WORKERS) $(BY_FILE)
 
