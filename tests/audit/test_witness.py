@@ -8,8 +8,8 @@ import pytest
 
 from tests.audit import bitcoin
 from tests.audit.relay import Connection, Line, Wire
-from tests.audit.truth import garwood, length, merged, quantile
-from tests.audit.witness import NOT_RESUMED, SEEN_BEFORE, SHARE_LOST, Story, tell
+from tests.audit.truth import MinerTruth, garwood, length, merged, quantile
+from tests.audit.witness import NOT_RESUMED, SEEN_BEFORE, SHARE_LOST, Share, Story, Submit, tell
 
 BLOCK_1 = bytes.fromhex(
     "010000006fe28c0ab6f1b372c1a6a246ae63f74f931e8365e15a089c68d6190000000000"
@@ -146,3 +146,17 @@ def test_a_difficulty_counts_from_the_next_job_on() -> None:
     assert story.submits[0].job is not None
     assert math.isclose(story.submits[0].job.difficulty, 1e-12)
     assert story.submits[0].meets_share
+
+
+def test_the_best_share_of_a_pool_may_be_one_that_was_lost_before_it_was_sent() -> None:
+    numbered = (bytes(79) + bytes([number]) for number in range(3))
+    headers = sorted(numbered, key=lambda header: bitcoin.hash_number(bitcoin.sha256d(header)), reverse=True)
+    shares = [
+        Share([Submit(0, 1.0, 1.0, True, "w", None, header, b"", 0)], fate, settled=settled)
+        for header, fate, settled in zip(headers, ("accepted", "lost", "open"), (2.0, None, None), strict=True)
+    ]
+    truth = MinerTruth.__new__(MinerTruth)
+    truth.by_pool = [shares, shares[:1], shares[2:]]
+    accepted, lost, _ = (float(share.first.value) for share in shares)
+    assert accepted < lost
+    assert [truth.best_of_pool(index) for index in range(3)] == [lost, accepted, 0.0]

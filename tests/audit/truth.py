@@ -518,8 +518,10 @@ class MinerTruth:
         return Exactly(value if index == self.miner.active else otherwise)
 
     def best_of_pool(self, index: int) -> float:
-        """The best hash of its shares."""
-        return max((float(share.first.value) for share in in_order(self.by_pool[index])), default=0.0)
+        """The best hash of its shares whose result is known. A share that was lost before it could be sent is one of
+        them, though no wire says when it was lost.
+        """
+        return max((float(share.first.value) for share in self.by_pool[index] if share.fate != "open"), default=0.0)
 
     def blocks_seen(self) -> Expectation:
         """Different blocks that the jobs mined on were built upon: those of jobs with shares for certain."""
