@@ -19,7 +19,6 @@ from stratum_miner.foreign_text import SENTENCE_CHARACTERS, sanitize
 from stratum_miner.miner.events import JobStarted, MinerEvent
 from stratum_miner.miner.snapshot import MinerSnapshot, keyed_devices
 from stratum_miner.monitoring import devices
-from stratum_miner.monitoring.estimates import Estimates
 from stratum_miner.monitoring.events import EventLog
 from stratum_miner.monitoring.health import Health, HealthVerdict
 from stratum_miner.monitoring.history import History
@@ -85,7 +84,6 @@ class Monitor:
         self._tips = Tips()
         self._last_accepted: float | None = None
         self._hashes_at_point = (clock(), 0)
-        self._estimates = Estimates()
         self._has_ended = False
         self._last_power: tuple[float, tuple[float | None, bool]] | None = None
         """When the devices last measured their power (on ``clock``), and the result of ``measured_power`` at that
@@ -229,7 +227,6 @@ class Monitor:
             sample_age_s=now - self._sampled_at,
             last_share_age_s=None if self._last_accepted is None else now - self._last_accepted,
             difficulties=self._shares.difficulties.by_outcome(),
-            estimates=self._estimates.of(snapshot, now),
             power=self._power(snapshot),
             shown_job_id=self._job_id,
         )

@@ -7,9 +7,10 @@ from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.economics.odds import seconds_per_share
 from stratum_miner.foreign_text import sanitize
 from stratum_miner.miner.snapshot import JobSnapshot, MinerSnapshot
+from stratum_miner.monitoring.estimates import implied_hash_rate, luck_of
 from stratum_miner.monitoring.health import HealthVerdict
 from stratum_miner.monitoring.tips import Tips
-from stratum_miner.monitoring.view import Estimate, JobView, LuckView, SharesView, Summary
+from stratum_miner.monitoring.view import JobView, SharesView, Summary
 
 
 def summary(
@@ -21,7 +22,6 @@ def summary(
     sample_age_s: float,
     last_share_age_s: float | None,
     difficulties: Mapping[str, float],
-    estimates: tuple[Estimate | None, LuckView],
     power: tuple[float | None, bool],
     shown_job_id: Callable[[str], str],
 ) -> Summary:
@@ -31,7 +31,7 @@ def summary(
     use power but do not measure it.
     """
     rate, difficulty, minutes = snapshot.hash_rate_1m, snapshot.client.difficulty, snapshot.elapsed / 60
-    (implied, luck), (power_w, is_partial) = estimates, power
+    power_w, is_partial = power
     return Summary(
         version=__version__,
         state=verdict.state,
@@ -48,7 +48,7 @@ def summary(
         hash_rate_1m=rate,
         hash_rate_5m=snapshot.hash_rate_5m,
         hash_rate_15m=snapshot.hash_rate_15m,
-        implied_hash_rate=implied,
+        implied_hash_rate=implied_hash_rate(snapshot),
         shares=_shares(snapshot),
         reasons={sanitize(reason): count for reason, count in snapshot.reasons},
         all_runs=_all_runs(snapshot),
@@ -58,7 +58,7 @@ def summary(
         last_share_age_s=last_share_age_s,
         share_every_s=seconds_per_share(difficulty, rate) if difficulty is not None and rate > 0 else None,
         work_utility=snapshot.accepted_difficulty / minutes if minutes > 0 else 0.0,
-        luck=luck,
+        luck=luck_of(snapshot),
         hardware_errors=snapshot.hardware_errors,
         below_target=snapshot.below_target,
         withheld=snapshot.withheld,

@@ -28,8 +28,6 @@ SAMPLING_S = 1.5
 """Between two samples of a hash rate there is half a second; a busy machine takes its samples late."""
 KEPT = 1000
 """Newest latencies that quantiles are of."""
-REFRESHED_S = 10.0
-"""Intervals of a thousand shares and more may be this old."""
 UNITS_S = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 GIVEN_UP = "the miner stopped before the pool answered"
 Spans = list[tuple[float, float]]
@@ -393,8 +391,6 @@ class MinerTruth:
         if count is not None:
             worth *= count / max(1, len(self.accepted))
         least, most = self.elapsed
-        if self.found >= KEPT:
-            return worth * (1 - REFRESHED_S / most) / most, worth / (least - REFRESHED_S)
         return worth / most * (1 - 1e-6), worth / max(least, 0.1) * (1 + 1e-6)
 
     def luck(self, found: float, told_by: str | None = None) -> Expectation:

@@ -379,14 +379,15 @@ def test_the_history_has_the_rate_between_its_points() -> None:
     assert [point.hash_rate for point in points] == [0.0, 1000.0, 1000.0, 1000.0]
 
 
-def test_intervals_of_many_shares_are_not_made_anew_for_every_look() -> None:
+def test_the_luck_and_the_implied_rate_of_many_shares_are_those_of_the_shares_beside_them() -> None:
     bench = Bench()
     bench.set(elapsed=1e5, shares=ShareCounts(100_000), accepted_difficulty=1e5, shares_found=100_000, expected=1e5)
-    first = bench.monitor.view().summary
-    bench.set(shares_found=100_001)
-    assert bench.monitor.view().summary.luck is first.luck
-    bench.now += 10
-    assert bench.monitor.view().summary.luck.found == 100_001
+    assert bench.monitor.view().summary.luck.found == 100_000
+    bench.set(shares=ShareCounts(100_001), accepted_difficulty=100_001.0, shares_found=100_001)
+    summary = bench.monitor.view().summary
+    assert summary.luck.found == summary.shares.accepted == 100_001
+    assert summary.implied_hash_rate is not None
+    assert summary.implied_hash_rate.value == 100_001 * 2**32 / 1e5
 
 
 def test_a_search_thread_that_stops_is_a_warning_once_each_time() -> None:
@@ -528,18 +529,6 @@ def test_rates_of_the_summary_are_none_or_zero_only_while_there_is_no_time_or_ra
     assert bench.monitor.view().summary.joules_per_terahash is None
     bench.set(hash_rate_5m=0.5)
     assert bench.monitor.view().summary.joules_per_terahash == 6e12
-
-
-def test_an_estimate_of_1000_shares_lasts_for_ten_seconds_and_one_of_fewer_is_new() -> None:
-    for found, kept in ((999, False), (1000, True)):
-        bench = Bench()
-        bench.set(shares_found=found, expected=1000.0)
-        assert bench.monitor.view().summary.luck.expected == 1000.0
-        bench.set(expected=1001.0)
-        bench.now += 9.99
-        assert bench.monitor.view().summary.luck.expected == (1000.0 if kept else 1001.0)
-        bench.now += 0.01
-        assert bench.monitor.view().summary.luck.expected == 1001.0
 
 
 def test_a_device_has_found_its_first_nonce_once() -> None:
