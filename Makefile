@@ -36,9 +36,10 @@ demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))
 test: $(STAMP)
 	@$(BIN)/pytest --numprocesses $(WORKERS) $(BY_FILE)
 
-# Sanitizers, ARM under emulation, other compilers, the browser, long audits.
+# Sanitizers, ARM under emulation, other compilers, the browser, long audits; TESTS may name some of the folders.
+TESTS ?=
 second-tier: $(STAMP)
-	@$(BIN)/pytest --numprocesses $(WORKERS) $(BY_FILE) -m slow
+	@$(BIN)/pytest --numprocesses $(WORKERS) $(BY_FILE) -m slow $(TESTS)
 
 test-all: second-tier test
 

@@ -35,7 +35,7 @@ NONCES = dict.fromkeys(KINDS, 300) | {"icarus": 20}
 ROLLING = {"newpac", "r606", "compac-f"}
 """They try several versions in turn. Later chips count versions, too slowly at this rate for a test to see the next.
 
-Of four versions one has no bits. So 16 shares without a bit come by chance once in 4 ** 16 runs.
+One of their four versions has no bit set. By chance, 16 shares in a row have that version once in 4 ** 16 runs.
 """
 ROLLED_SHARES = 16
 LATE_S = 0.1

@@ -48,7 +48,7 @@ class Recorded(trio.abc.Stream):
 
     @property
     def methods(self) -> list[str]:
-        """Of the requests that were sent whole."""
+        """The methods of the requests that were sent whole."""
         return [self._method(line) for line in self.sent.split(b"\n")[:-1]]
 
     @staticmethod
