@@ -12,7 +12,7 @@ from stratum_miner.client import ClientOptions, ConnectionState, PoolSettings, P
 from stratum_miner.miner import Goals, MinerEvent, StopReason, open_miner
 from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work import NonceFound, ShareResult
-from tests.miner.test_miner import ScriptedBackend
+from tests.miner.bench import ScriptedBackend
 
 SETTINGS = PoolSettings(
     url=PoolUrl("pool.example", 3333), worker_name="worker", version_mask=0, extranonce_subscribe=False

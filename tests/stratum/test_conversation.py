@@ -99,7 +99,7 @@ class BackToBack(RuleBasedStateMachine):
     def answer(self, data: st.DataObject, yes: bool, reason: ErrorReason) -> None:
         request_id, message = self.open_requests.pop(data.draw(st.integers(0, len(self.open_requests) - 1)))
         match message:
-            case messages.Subscribe():  # a refusal would end the connection, see test_client_connection
+            case messages.Subscribe():  # a refusal would end the connection
                 result = SubscribeResult(data.draw(st.binary(min_size=1, max_size=8)), data.draw(st.integers(0, 16)))
                 self.server.accept_subscribe(request_id, result)
             case _ if not yes:
