@@ -26,14 +26,6 @@ MODEM = replace(COMPAC, vid=0x12D1, pid=0x1001, product="Mobile", manufacturer="
 
 
 @pytest.fixture
-def terminal() -> Iterator[str]:
-    master, slave = os.openpty()
-    yield os.ttyname(slave)
-    os.close(slave)
-    os.close(master)
-
-
-@pytest.fixture
 def plugged(monkeypatch: pytest.MonkeyPatch, terminal: str) -> list[ListedPort]:
     """Set the devices that are plugged in, all at the same pseudo-terminal."""
     ports: list[ListedPort] = []

@@ -7,7 +7,7 @@ import pytest
 
 from stratum_miner.cli import main
 from stratum_miner.cli import tap as tap_module
-from tests.cli.one_command import run
+from tests.cli.one_command import ReachedError, run
 from tests.command_blocks import blocks
 
 
@@ -25,10 +25,6 @@ def test_every_document_with_a_file_is_known_here() -> None:
         "docs/how-to/what-it-earns.md",
         "docs/reference/configuration.md",
     }
-
-
-class ReachedError(Exception):
-    """The command has read its file, and would begin to work now."""
 
 
 def test_the_rules_of_a_tap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from stratum_miner.miner import Miner, StopReason
 from stratum_miner.monitoring import axeos, cgminer, http
 from stratum_miner.monitoring.screen import live
 from stratum_miner.proxy import Proxy, WorkerNames
+from tests.cli.one_command import ReachedError
 
 from . import option_files
 from .one_command import run
@@ -32,10 +33,6 @@ PIN = "ab" * 32
 POOL = ("-o", "h:1", "-u", "worker")
 TLS_POOL = ("-o", "stratum+ssl://h:1", "-u", "worker")
 PRICES = ("--electricity", "0.25", "--power", "60")
-
-
-class ReachedError(Exception):
-    """The command has built everything, and would begin to work now."""
 
 
 @dataclass
@@ -65,11 +62,6 @@ class Built:
         """Return the settings of the automatic pauses."""
         owners = [getattr(each, "__self__", None) for each in self.run.services]
         return next(owner.settings for owner in owners if isinstance(owner, _Pauses))
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    return option_files.written_to(tmp_path_factory.mktemp("files"))
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Each option of ``pool``, ``proxy``, ``solo``, ``demo`` and the commands of devices, and what commands log."""
 
 import json
-import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from stratum_miner.bitcoin.address import Network, script_from_address
 from stratum_miner.cli import bench, demo, device, devices, emulate, load, main, pool, proxy, replay, solo, tap
 from stratum_miner.pool import Pool
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
-from tests.cli.one_command import run
+from tests.cli.one_command import ReachedError, run
 from tests.cli.test_devices import MODEM
 from tests.cli.test_top import serving as serving_miner
 
@@ -27,24 +26,6 @@ from . import option_files
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 POOL_URL = "stratum+tcp://127.0.0.1:1"
-
-
-class ReachedError(Exception):
-    """The command has taken its options apart, and would begin to work now."""
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    return option_files.written_to(tmp_path_factory.mktemp("files"))
-
-
-@pytest.fixture
-def terminal() -> Iterator[str]:
-    """The path of a pseudo-terminal, which stands for a serial device."""
-    master, slave = os.openpty()
-    yield os.ttyname(slave)
-    os.close(slave)
-    os.close(master)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from stratum_miner.conformance.outcome import failed, passed
 from stratum_miner.conformance.verify import Result
 from stratum_miner.faults import misbehaving_miner
 from stratum_miner.faults.outcome import FaultOutcome, FaultVerdict
+from tests.cli.one_command import ReachedError
 
 from . import option_files
 from .one_command import run
@@ -32,15 +33,6 @@ TLS_POOL = "stratum+ssl://127.0.0.1:1"
 POOL = "stratum+tcp://127.0.0.1:1"
 STRANGE = "stratum+tcp://192.0.2.1:1"
 """A pool on another computer (an address of documents, RFC 5737)."""
-
-
-class ReachedError(Exception):
-    """The command has taken its options apart, and would begin to work now."""
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    return option_files.written_to(tmp_path_factory.mktemp("files"))
 
 
 def filled(files: Mapping[str, str], *words: str) -> list[str]:

@@ -1,7 +1,6 @@
 """What an operator reads of a pool: each line once, when it happens, with its figures."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import trio
@@ -16,15 +15,7 @@ from stratum_miner.pool.pool import Pool
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
 from tests.downstream.memory_pool import CONFIG, Clock, pool_of
-
-
-def lines(logs: list[Any], *names: str) -> list[tuple[Any, ...]]:
-    """The lines of these names: name, level, and the other values in the order of their names."""
-    return [
-        (line["event"], line["log_level"], *(line[key] for key in sorted(line) if key not in ("event", "log_level")))
-        for line in logs
-        if line["event"] in names
-    ]
+from tests.log_lines import lines
 
 
 async def test_the_life_of_a_pool(autojump_clock: Clock) -> None:

@@ -1,7 +1,6 @@
 """What an operator reads of a proxy: each line once, when it happens, with its figures."""
 
 from dataclasses import replace
-from typing import Any
 
 import trio
 import trio.testing
@@ -9,19 +8,11 @@ from structlog.testing import capture_logs
 
 from stratum_miner.client.events import JobArrived
 from stratum_miner.work.job import MAX_EXTRANONCE2_SIZE, HeaderBody
+from tests.log_lines import lines
 from tests.proxy.proxy_lab import job, proxy_lab, submit, verdict
 from tests.proxy.test_forwarding import upstream_job
 
 Clock = trio.testing.MockClock
-
-
-def lines(logs: list[Any], *names: str) -> list[tuple[Any, ...]]:
-    """The lines of these names: name, level, and the other values in the order of their names."""
-    return [
-        (line["event"], line["log_level"], *(line[key] for key in sorted(line) if key not in ("event", "log_level")))
-        for line in logs
-        if line["event"] in names
-    ]
 
 
 async def test_the_life_of_a_proxy(autojump_clock: Clock) -> None:

@@ -23,8 +23,9 @@ from stratum_miner.proxy import (
     UpstreamRemoved,
     open_proxy,
 )
+from stratum_miner.testing.manual_pool import ManualPool
 from stratum_miner.work.share_result import ShareOutcome
-from tests.downstream.wire_client import MemoryListener
+from tests.downstream.wire_client import MemoryListener, WireClient
 from tests.proxy.proxy_lab import NOW, ProxyLab, job, proxy_lab, submit, verdict
 
 Clock = trio.testing.MockClock
@@ -64,13 +65,19 @@ async def second_connection(lab: ProxyLab) -> None:
     await lab.miner()
 
 
+async def second_miner(lab: ProxyLab) -> tuple[WireClient, ManualPool]:
+    """A miner that works on a second connection of the proxy, and the pool's end of this connection."""
+    await second_connection(lab)
+    second = lab.connect("second")
+    await second.stream.send_all(second.miner.login())
+    other = await lab.working(extranonce1="0badcafe", extranonce2_size=2)
+    await second.read_jobs(1)
+    return second, other
+
+
 async def test_an_unused_connection_is_closed_after_a_minute(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
-        await second_connection(lab)
-        second = lab.connect("second")
-        await second.stream.send_all(second.miner.login())
-        other = await lab.working(extranonce1="0badcafe", extranonce2_size=2)
-        await second.read_jobs(1)
+        second, other = await second_miner(lab)
         await trio.sleep(100)
         await second.stream.aclose()
         await trio.sleep(59.5)
@@ -107,11 +114,7 @@ async def test_the_first_connection_stays_without_miners(autojump_clock: Clock) 
 
 async def test_a_deserted_connection_is_kept_until_its_shares_are_answered(autojump_clock: Clock) -> None:
     async with proxy_lab() as lab:
-        await second_connection(lab)
-        second = lab.connect("second")
-        await second.stream.send_all(second.miner.login())
-        other = await lab.working(extranonce1="0badcafe", extranonce2_size=2)
-        await second.read_jobs(1)
+        second, other = await second_miner(lab)
         await submit(second, second.miner.solve())
         first = await other.request("mining.submit")
         await second.stream.aclose()
@@ -253,11 +256,7 @@ async def test_the_last_200_miners_that_left_are_known(autojump_clock: Clock) ->
 
 async def test_a_late_answer_is_counted_also_when_its_connection_is_closed(autojump_clock: Clock) -> None:
     async with proxy_lab(answer_timeout=20) as lab:
-        await second_connection(lab)
-        second = lab.connect("second")
-        await second.stream.send_all(second.miner.login())
-        other = await lab.working(extranonce1="0badcafe", extranonce2_size=2)
-        await second.read_jobs(1)
+        second, other = await second_miner(lab)
         began = trio.current_time()
         sent = await submit(second, second.miner.solve())
         request = await other.request("mining.submit")
