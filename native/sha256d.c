@@ -219,12 +219,12 @@ static uint64_t collect(collection *into, const point_group *at, uint64_t candid
 
 uint32_t sha256d_stop_word_value(const sha256d_stop_word *word)
 {
-    return atomic_load_explicit(word, memory_order_relaxed);
+    return atomic_load_explicit(&word->count, memory_order_relaxed);
 }
 
 uint32_t sha256d_stop_word_bump(sha256d_stop_word *word)
 {
-    return atomic_fetch_add_explicit(word, 1, memory_order_relaxed) + 1;
+    return atomic_fetch_add_explicit(&word->count, 1, memory_order_relaxed) + 1;
 }
 
 /* Assert that the points to search lie within the work. */
@@ -358,7 +358,7 @@ static void decrement(uint8_t number[32])
             return;
 }
 
-static const sha256d_stop_word never_stop = 0;
+static const sha256d_stop_word never_stop = {0};
 
 /* Return whether the point is found if its hash is the target, and is not found if the target is one less. */
 static int finds_at_the_boundary(int kernel, const known_block *block, sha256d_work *work)

@@ -13,7 +13,9 @@
 
 /* A number that stops searches when it changes. Any thread may change it while others search. It publishes no other
  * data, so relaxed memory order is enough for every access. */
-typedef _Atomic uint32_t sha256d_stop_word;
+typedef struct {
+    _Atomic uint32_t count;
+} sha256d_stop_word;
 
 typedef struct {
     uint8_t header[80];    /* the nonce and the version bits inside the mask are ignored */

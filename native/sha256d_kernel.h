@@ -43,7 +43,7 @@ static inline uint32_t word3(const sha256d_prepared *unit, uint32_t nonce)
 /* Return whether the stop word has changed. A relaxed load compiles to an ordinary load, so it costs nothing. */
 static inline int has_changed(const sha256d_stop_word *stop_word, uint32_t expected)
 {
-    return atomic_load_explicit(stop_word, memory_order_relaxed) != expected;
+    return atomic_load_explicit(&stop_word->count, memory_order_relaxed) != expected;
 }
 
 /* Try up to `steps` steps from `nonce` on, and return the number of steps done. In a plain search a step is `lanes`

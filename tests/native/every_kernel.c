@@ -7,7 +7,7 @@
 #include "sha256d.h"
 #include "spread.h"
 
-static const sha256d_stop_word never = 0;
+static const sha256d_stop_word never = {0};
 
 static void fail(int kernel, const char *what)
 {
@@ -120,7 +120,7 @@ int main(int count, char **arguments)
         }
         check_order_of_wide_masks(kernel, &work);
         work.version_mask = 0;
-        static const sha256d_stop_word stopped = 1;
+        static const sha256d_stop_word stopped = {1};
         sha256d_hit hit;
         sha256d_progress progress;
         memset(work.target, 0, sizeof work.target);

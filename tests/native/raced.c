@@ -23,7 +23,7 @@ int main(void)
         if (!sha256d_kernel_usable(kernel))
             continue;
         pthread_t threads[SEARCHERS];
-        stop = 0;
+        stop.count = 0;
         for (int i = 0; i < SEARCHERS; i++)
             if (pthread_create(&threads[i], NULL, search, &kernel))
                 return 1;

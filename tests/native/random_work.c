@@ -216,7 +216,7 @@ static uint64_t search_once(int kernel, const sha256d_work *work, uint64_t posit
     sha256d_stop_word *const stop_word = malloc(sizeof *stop_word);
     sha256d_hit *const hits = malloc(capacity * sizeof *hits);
     sha256d_progress *const progress = malloc(sizeof *progress);
-    atomic_init(stop_word, 7);
+    atomic_init(&stop_word->count, 7);
     memset(progress, 0xee, sizeof *progress);
     sha256d_search(kernel, work, position, count, stop_word, stopped ? 8 : 7, hits, capacity, progress);
     const uint64_t done = progress->done;

@@ -6,7 +6,7 @@
 
 int main(int argc, char **argv)
 {
-    static const sha256d_stop_word never = 0;
+    static const sha256d_stop_word never = {0};
     const char *const rule = argc > 1 ? argv[1] : "";
     sha256d_work work = {.nonce_count = 4};
     sha256d_hit hits[4];

@@ -244,6 +244,28 @@ def test_clang_compiles_it_without_warnings(tmp_path: Path) -> None:
     assert subprocess.run([str(tmp_path / "clang")], check=False).returncode == 0
 
 
+@pytest.mark.slow
+def test_clang_builds_the_module_that_python_loads(tmp_path: Path) -> None:
+    """The module contains code of cffi around the kernels, which not every compiler takes because gcc does."""
+    compiler, cmake = shutil.which("clang"), shutil.which("cmake", path=str(Path(sys.executable).parent))
+    if compiler is None or cmake is None:
+        pytest.skip("no clang" if compiler is None else "no CMake beside Python")
+    source = NATIVE.parent
+    configure = [cmake, "-S", str(source), "-B", str(tmp_path), f"-DCMAKE_C_COMPILER={compiler}"]
+    for command in ([*configure, f"-DPython_EXECUTABLE={sys.executable}"], [cmake, "--build", str(tmp_path)]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    (module,) = tmp_path.glob("native/_native.*so")
+    load = f"""
+import importlib.util
+spec = importlib.util.spec_from_file_location("stratum_miner.backends.cpu._native", {str(module)!r})
+lib = importlib.util.module_from_spec(spec).lib
+usable = [kernel for kernel in range(lib.sha256d_kernel_count()) if lib.sha256d_kernel_usable(kernel)]
+assert usable and all(lib.sha256d_self_test(kernel) for kernel in usable), usable
+"""
+    subprocess.run([sys.executable, "-c", load], check=True, timeout=60)
+
+
 @pytest.mark.skipif(not is_x86, reason="feature switches are for x86")
 def test_features_switched_off_are_not_offered(every_kernel: Path) -> None:
     environment = {**os.environ, "STRATUM_MINER_CPU_DISABLE": "sse2,avx512"}
