@@ -366,6 +366,7 @@ def _show_list(cases: Sequence[Case], *, as_json: bool) -> None:
                     "level": case.level.value,
                     "class": case.kind,
                     "requirement": case.requirement,
+                    "hurts": case.hurts,
                     "expected": case.expected,
                 }
                 for case in cases

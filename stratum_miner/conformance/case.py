@@ -63,6 +63,8 @@ class Case:
     """Whether the check would change the results of checks that run at the same time. Such a check runs alone."""
     run: Callable[[Any], Awaitable[CheckOutcome]]
     """The function that performs the check with a ``Probe``. To run checks, call ``verify``, which makes the probes."""
+    hurts: str
+    """Whom a pool hurts that does not meet the requirement, and how, as a sentence: "A miner loses ..."."""
     topic: str
     """The first part of ``address``, such as ``shares``."""
 
@@ -101,6 +103,7 @@ class Topic:
         kinds: tuple[Kind, ...] = (Kind.POLITE,),
         seconds: float = SECONDS,
         disturbs: bool = False,
+        hurts: str = "",
     ) -> Callable[[CheckFunction], CheckFunction]:
         """Return a decorator that registers a function as a check. The parameters are the fields of ``Case``.
 
@@ -122,6 +125,7 @@ class Topic:
                 seconds=seconds,
                 disturbs=disturbs or Kind.CHAIN in kinds,
                 run=run,
+                hurts=hurts,
                 topic=self.name,
             )
             return run

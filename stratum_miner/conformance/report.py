@@ -37,6 +37,7 @@ def _check(result: Result) -> dict[str, Any]:
         "level": case.level.value,
         "class": case.kind,
         "requirement": case.requirement,
+        "hurts": case.hurts,
         "verdict": result.verdict.value,
         "expected": case.expected,
         "actual": result.outcome.actual,

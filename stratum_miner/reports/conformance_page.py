@@ -70,6 +70,7 @@ def _check(result: Result) -> str:
     case, verdict = result.case, result.verdict.value
     opened = " open" if result.verdict is Verdict.FAILED else ""
     rows = (
+        *([("who is hurt", case.hurts)] if case.hurts else []),
         ("expected", case.expected),
         ("actual", result.outcome.actual),
         ("class", case.kind),

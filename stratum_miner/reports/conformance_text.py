@@ -41,6 +41,8 @@ def show(pool: str, results: Sequence[Result], seconds: float, console: Console)
 
 
 def _show_failure(console: Console, result: Result) -> None:
+    if result.case.hurts:
+        _print(console, _INDENT, Text(f"hurts:    {result.case.hurts}"), hanging=10)
     _print(console, _INDENT, Text(f"expected: {result.case.expected}"), hanging=10)
     _print(console, _INDENT, Text(f"actual:   {result.outcome.actual}"), hanging=10)
     shown = 2 * (console.width - _INDENT) if console.is_terminal else None

@@ -3,11 +3,13 @@
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.cli import main
@@ -20,6 +22,7 @@ from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.transcript import MAX_ENTRIES, CheckTranscript, without_password
 from stratum_miner.conformance.verify import Result, Tally
 from stratum_miner.reports.conformance_page import page
+from stratum_miner.reports.conformance_text import show
 
 RESULTS = [
     Result(CASES["FRM-01"], passed("7 lines"), 0.5, ("0.0 #1 > {}",)),
@@ -84,6 +87,17 @@ def test_the_object() -> None:
     assert {"id", "level", "class", "verdict", "expected", "actual"} <= set(check)
     assert (check["id"], check["level"], check["class"], check["verdict"]) == ("FRM-20", "SHOULD", "polite", "failed")
     assert check["transcript"]
+
+
+def test_each_report_says_whom_a_failure_hurts(capsys: pytest.CaptureFixture[str]) -> None:
+    hurts = "A miner waits for <ever>."
+    result = replace(RESULTS[1], case=replace(RESULTS[1].case, hurts=hurts))
+    assert as_object(POOL, [result], 1.0)["checks"][0]["hurts"] == hurts
+    show(POOL, [result], 1.0, Console(width=80))
+    assert f"hurts:    {hurts}" in capsys.readouterr().out
+    parser = Elements()
+    parser.feed(page(POOL, [result], 1.0))
+    assert f"who is hurt{hurts}" in parser.text
 
 
 def test_junit() -> None:
