@@ -29,12 +29,16 @@ class Kind(Enum):
     """What a check does to the pool, or what the check needs. A check may have several kinds."""
 
     POLITE = "polite"
-    """The check is harmless for any pool."""
+    """The check sends only what an ordinary miner sends: whole requests with all their parameters, each parameter in
+    the JSON type and the form that the protocol gives it. The values may be wrong, such as an unknown job id or the
+    hash of a share. No known pool is harmed by such requests."""
     INTRUSIVE = "intrusive"
-    """The check sends malformed input, floods the pool or opens many connections. It runs only on the user's own
-    pool."""
+    """The check may harm the pool, so it runs only on the user's own pool. A check has this kind if it floods the pool,
+    opens many connections, or sends what an ordinary miner never sends: a request with missing or null parameters, a
+    parameter of another JSON type or form, a line that is no request, a long line, or mining.submit or mining.authorize
+    before the requests that come first. There are pools in use whose process ends at such a request."""
     WORK = "needs work"
-    """The check has to find shares."""
+    """The check has to find shares. Unless the check is also INTRUSIVE, it sends only what an ordinary miner sends."""
     CHAIN = "needs the chain"
     """The check makes blocks and gives them to the pool's node."""
 

@@ -1,5 +1,6 @@
 """Every check passes on a correct pool, and fails on a pool that is wrong in exactly its respect."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 import trio.testing
 
-from stratum_miner.conformance.case import Level
+from stratum_miner.conformance.case import CASES, Kind, Level
 from stratum_miner.conformance.cases import ALL
 from stratum_miner.conformance.outcome import Verdict
 from tests.conformance.changed_pool import CloseConnection, Message, RelayedConnection
@@ -361,12 +362,99 @@ WRONG: dict[str, Changes] = {
 """For each check that judges, the changes that make a pool wrong in exactly its respect."""
 
 
+# ---- what an ordinary miner sends ----------------------------------------------------------------------------------
+
+TEXT, NUMBER, LIST, OBJECT = str, (int, float), list, dict
+PARAMETERS: dict[str, tuple[Any, ...]] = {
+    "mining.configure": (LIST, OBJECT),
+    "mining.subscribe": (TEXT,),
+    "mining.authorize": (TEXT, TEXT),
+    "mining.submit": (TEXT, TEXT, TEXT, TEXT, TEXT),
+    "mining.suggest_difficulty": (NUMBER,),
+    "mining.suggest_target": (TEXT,),
+    "mining.extranonce.subscribe": (),
+    "mining.get_transactions": (TEXT,),
+    "mining.unknown_to_everyone": (),
+}
+"""The parameters that each method has at least."""
+FORMS = ("", "[ -~]{1,64}", "([0-9a-f]{2}){1,16}", "[0-9a-f]{8}", "[0-9a-f]{8}", "[0-9a-f]{8}")
+"""The forms of the parameters of mining.submit after the worker name."""
+LONGEST_REQUEST = 500
+"""Longest line of an ordinary miner."""
+
+
+def not_ordinary(line: bytes) -> str:
+    """Return what an ordinary miner never sends about a line, or "" if there is nothing."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return "no JSON"
+    if not isinstance(message, dict) or set(message) != {"id", "method", "params"}:
+        return "not the three members of a request"
+    method, params = message["method"], message["params"]
+    if not isinstance(message["id"], int | str) or not isinstance(method, str) or not isinstance(params, list):
+        return "a member of another type"
+    if len(params) < len(PARAMETERS[method]):
+        return "too few parameters"
+    if not all(isinstance(value, form) for value, form in zip(params, PARAMETERS[method], strict=False)):
+        return "a parameter of another type"
+    if None in params or (method == "mining.suggest_difficulty" and params[0] <= 0):
+        return "a parameter without a sensible value"
+    if method == "mining.submit" and not all(
+        re.fullmatch(form, value) for form, value in zip(FORMS[1:], params[1:], strict=False)
+    ):
+        return "a parameter in another form"
+    return "a long line" if len(line) > LONGEST_REQUEST else ""
+
+
+class Requests:
+    """The lines that a check sends, and the methods that came before a method that belongs before them."""
+
+    def __init__(self) -> None:
+        self.early: list[str] = []
+        self._sent: dict[int, bytes] = {}
+
+    def record(self, relayed: RelayedConnection, data: bytes) -> bytes:
+        before = self._sent.get(relayed.number, b"")
+        self._sent[relayed.number] = before + data
+        for method, first in ((b"mining.authorize", b"mining.subscribe"), (b"mining.submit", b"mining.authorize")):
+            if method in data and first not in before + data.partition(method)[0]:
+                self.early.append(method.decode())
+        return data
+
+    def lines(self) -> list[bytes]:
+        return [line for sent in self._sent.values() for line in sent.split(b"\n") if line.rstrip(b"\r")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b"[]",
+        b'{"id": 1, "method": "mining.submit"}',
+        b'{"id": null, "method": "mining.subscribe", "params": ["x"]}',
+        b'{"id": 1, "method": "mining.authorize", "params": null}',
+        b'{"id": 1, "method": "mining.authorize", "params": ["x"]}',
+        b'{"id": 1, "method": "mining.submit", "params": ["x", "1", "00000000", "00000000"]}',
+        b'{"id": 1, "method": "mining.submit", "params": ["x", "1", "00000000", "0000000", "00000000"]}',
+        b'{"id": 1, "method": "mining.submit", "params": [["x"], ["1"], ["00"], ["00000000"], ["00000000"]]}',
+        b'{"id": 1, "method": "mining.subscribe", "params": ["' + b"x" * 500 + b'"]}',
+    ],
+)
+def test_what_stock_pools_have_died_of_is_not_ordinary(line: bytes) -> None:
+    assert not_ordinary(line)
+
+
 # ---- the tests -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("identifier", [case.id for case in ALL if case.id not in NEEDS_SOCKETS])
 async def test_a_right_pool_passes(autojump_clock: Clock, run_check: RunCheck, identifier: str) -> None:
-    result = await run_check(identifier)
+    case, requests = CASES[identifier], Requests()
+    result = await run_check(identifier, raw=requests.record)
+    if Kind.INTRUSIVE not in case.kinds:
+        assert [line for line in requests.lines() if not_ordinary(line)] == [], "expected a check that is intrusive"
+        assert requests.early == [], "expected mining.subscribe, mining.authorize and mining.submit in this order"
     if identifier in SKIPPED:
         assert result.verdict is Verdict.SKIPPED, result.outcome
         assert SKIPPED[identifier] in result.outcome.actual

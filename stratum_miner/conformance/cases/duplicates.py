@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stratum_miner.bitcoin.target import hash_value
-from stratum_miner.conformance.case import MUST, WORK, Topic
+from stratum_miner.conformance.case import INTRUSIVE, MUST, WORK, Topic
 from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.outcome import CheckOutcome, Skip, UnexpectedDisconnect, failed, passed, skipped
 from stratum_miner.conformance.probe import RENEWAL, FoundShare, Probe
@@ -89,7 +89,7 @@ async def duplicate(probe: Probe) -> CheckOutcome:
     "ERR-02",
     "The pool must not accept a share again in another notation.",
     level=MUST,
-    kinds=(WORK,),
+    kinds=(INTRUSIVE, WORK),
     seconds=120,
     expected="an error for the share in upper case, with 0x in front, and with spaces",
 )
@@ -111,7 +111,7 @@ async def respelled_duplicate(probe: Probe) -> CheckOutcome:
     "ERR-03",
     "The pool must not accept a share again with digits added or cut off.",
     level=MUST,
-    kinds=(WORK,),
+    kinds=(INTRUSIVE, WORK),
     seconds=120,
     expected="an error (20, 22 or another) for extranonce2 and nonce with 00 appended, and with the last digits cut "
     "off",
@@ -133,7 +133,7 @@ async def padded_duplicate(probe: Probe) -> CheckOutcome:
     "ERR-04",
     "The pool must not accept a share again with zero version bits added or left out.",
     level=MUST,
-    kinds=(WORK,),
+    kinds=(INTRUSIVE, WORK),
     seconds=120,
     expected="an error for the share without its sixth parameter 00000000, or with such a parameter added",
 )

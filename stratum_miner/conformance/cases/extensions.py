@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.conformance.case import INFO, MUST, SHOULD, WORK, Topic
+from stratum_miner.conformance.case import INFO, INTRUSIVE, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.connection import SILENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer, is_positive, is_sane
 from stratum_miner.conformance.outcome import (
@@ -201,6 +201,7 @@ async def configure_again(probe: Probe) -> CheckOutcome:
     "EXT-08",
     "The pool should grant nothing in reply to a malformed mining.configure.",
     level=SHOULD,
+    kinds=(INTRUSIVE,),
     expected="for [], [[]] and wrong types: an error, an empty grant, no reply or a closed connection; the pool "
     "serves new connections",
 )
@@ -264,6 +265,7 @@ async def suggest_difficulty(probe: Probe) -> CheckOutcome:
     "EXT-11",
     "The pool must not set an absurd difficulty, whatever difficulty a miner suggests.",
     level=MUST,
+    kinds=(INTRUSIVE,),
     seconds=120,
     expected='for the suggestions "0.001", -1, 0, 1e308 and "NaN": any mining.set_difficulty is above 0 and below '
     "1e16; the pool serves new connections",

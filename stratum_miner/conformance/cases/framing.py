@@ -134,6 +134,7 @@ async def blank_lines(probe: Probe) -> CheckOutcome:
     "FRM-06",
     "The pool must accept any valid JSON: with spaces, with keys in any order and with unknown keys.",
     level=MUST,
+    kinds=(INTRUSIVE,),
     expected='a session for mining.subscribe with spaces around it, keys in another order, extra keys and "jsonrpc": '
     '"2.0"',
 )
@@ -414,6 +415,7 @@ async def http_request(probe: Probe) -> CheckOutcome:
     "FRM-19",
     "The pool should refuse a request with a method that is missing or not a string.",
     level=SHOULD,
+    kinds=(INTRUSIVE,),
     expected="an error (-3, -1, -32600 or another), or a closed connection",
 )
 async def bad_method(probe: Probe) -> CheckOutcome:
@@ -450,6 +452,7 @@ async def unknown_method(probe: Probe) -> CheckOutcome:
     "FRM-21",
     "The pool should answer params that are missing, null or an object with an error, and keep the connection open.",
     level=SHOULD,
+    kinds=(INTRUSIVE,),
     expected="an error for mining.authorize with such params, and then true for a valid mining.authorize",
 )
 async def bad_params(probe: Probe) -> CheckOutcome:
@@ -481,6 +484,7 @@ async def bad_params(probe: Probe) -> CheckOutcome:
     "FRM-22",
     "The pool must not reply to a reply.",
     level=MUST,
+    kinds=(INTRUSIVE,),
     expected="no line in reply to a reply with an unknown id, and to one with an error; a reply to the next request",
 )
 async def replies_to_replies(probe: Probe) -> CheckOutcome:

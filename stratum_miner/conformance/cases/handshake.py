@@ -5,7 +5,7 @@ import re
 
 import trio
 
-from stratum_miner.conformance.case import INFO, MUST, SHOULD, Topic
+from stratum_miner.conformance.case import INFO, INTRUSIVE, MUST, SHOULD, Topic
 from stratum_miner.conformance.connection import SILENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import CheckOutcome, UnexpectedDisconnect, failed, observed, passed, skipped
@@ -45,6 +45,7 @@ async def subscribe_shape(probe: Probe) -> CheckOutcome:
     "HS-02",
     "The pool should accept mining.subscribe without parameters, and with null for the optional ones.",
     level=SHOULD,
+    kinds=(INTRUSIVE,),
     expected='a session for the parameters [], [agent, null] and [agent, null, "host", null]',
 )
 async def subscribe_variants(probe: Probe) -> CheckOutcome:
@@ -112,6 +113,7 @@ async def authorize(probe: Probe) -> CheckOutcome:
     "HS-06",
     "The pool should answer mining.authorize without a password.",
     level=SHOULD,
+    kinds=(INTRUSIVE,),
     expected="true, or an error; the pool neither closes the connection nor stays silent",
 )
 async def authorize_without_password(probe: Probe) -> CheckOutcome:
@@ -138,6 +140,7 @@ async def bad_name(probe: Probe) -> CheckOutcome:
     "HS-08",
     "The check records how the pool answers mining.authorize before mining.subscribe.",
     level=INFO,
+    kinds=(INTRUSIVE,),
     expected="recorded: true, or an error",
 )
 async def authorize_first(probe: Probe) -> CheckOutcome:
@@ -240,6 +243,7 @@ async def second_worker(probe: Probe) -> CheckOutcome:
     "HS-14",
     "The pool must not accept a share of a worker that was not authorized.",
     level=MUST,
+    kinds=(INTRUSIVE,),
     expected="error 24 (unauthorized), error 21, or a closed connection; never true",
 )
 async def unauthorized_submit(probe: Probe) -> CheckOutcome:
@@ -270,6 +274,7 @@ async def _rejected_or_closed(
     "HS-15",
     "The pool should reject a share before mining.subscribe.",
     level=SHOULD,
+    kinds=(INTRUSIVE,),
     expected="error 25 (not subscribed), error 24 if the pool did not authorize the worker either, or a closed "
     "connection",
 )
@@ -389,6 +394,7 @@ async def pipelined_handshake(probe: Probe) -> CheckOutcome:
     "HS-21",
     "The check records how the pool answers long and unusual worker names.",
     level=INFO,
+    kinds=(INTRUSIVE,),
     expected="recorded: true or an error for 191 and 300 characters, characters that are not ASCII, dots and "
     "underscores",
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from stratum_miner.conformance.blocks import extend
-from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, Topic
+from stratum_miner.conformance.case import CHAIN, INFO, INTRUSIVE, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import CheckOutcome, Skip, failed, observed, passed, skipped
@@ -36,6 +36,7 @@ BLOCK_PATIENCE = 30.0
     "ERR-07",
     "The pool must reject a share of an unknown job, and must keep the session open.",
     level=MUST,
+    kinds=(INTRUSIVE,),
     seconds=120,
     expected="error 21 for an unknown id; error 21 or 20 for an empty id and for one of 600 characters; then a reply "
     "to the next share",
@@ -238,6 +239,7 @@ async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> CheckO
     "ERR-15",
     "The pool must reject a share with a malformed ntime, and must keep the session open.",
     level=MUST,
+    kinds=(INTRUSIVE,),
     seconds=120,
     expected="an error (20 or another) for 6 and for 10 digits, for letters that are not hex digits, and for a "
     "number; then a reply to the next share",
@@ -256,7 +258,7 @@ async def malformed_ntime(probe: Probe) -> CheckOutcome:
     "ERR-16",
     "The pool must reject a share with a malformed nonce.",
     level=MUST,
-    kinds=(WORK,),
+    kinds=(INTRUSIVE, WORK),
     seconds=120,
     expected="an error (20 or another) for a valid share with its nonce cut to 7 digits, with letters that are not "
     "hex digits as nonce, and with 00 after its nonce",
@@ -282,7 +284,7 @@ async def malformed_nonce(probe: Probe) -> CheckOutcome:
     "ERR-17",
     "The pool must reject a share with a malformed extranonce2, and must still accept a valid share of the same job.",
     level=MUST,
-    kinds=(WORK,),
+    kinds=(INTRUSIVE, WORK),
     seconds=120,
     expected="an error (20 or another) for a byte more, a byte less, no byte, half a byte less, and letters that are "
     "not hex digits; then true for a valid share of the same job",
@@ -371,7 +373,7 @@ async def bits_without_negotiation(probe: Probe) -> CheckOutcome:
     "ERR-20",
     "The check records how the pool answers a share without version bits after mining.configure.",
     level=INFO,
-    kinds=(WORK,),
+    kinds=(INTRUSIVE, WORK),
     seconds=120,
     expected="recorded: the pool takes the bits as 0, or rejects the share",
 )
@@ -387,7 +389,7 @@ async def bits_missing(probe: Probe) -> CheckOutcome:
     "ERR-21",
     "The pool should reject a share with malformed version bits.",
     level=SHOULD,
-    kinds=(WORK,),
+    kinds=(INTRUSIVE, WORK),
     seconds=120,
     expected="an error for letters that are not hex digits, for a number, and for an array",
 )
@@ -428,6 +430,7 @@ async def other_worker(probe: Probe) -> CheckOutcome:
     "The pool must reject a share with too few parameters or with arrays as parameters, and must keep the session "
     "open.",
     level=MUST,
+    kinds=(INTRUSIVE,),
     seconds=120,
     expected="an error (20 or another) for 4 parameters and for arrays; then a reply to the next share; the answer "
     "for 7 parameters is recorded",
@@ -469,7 +472,7 @@ async def error_form(probe: Probe) -> CheckOutcome:
     "ERR-25",
     "The pool must accept a valid share after it has rejected faulty ones.",
     level=MUST,
-    kinds=(WORK,),
+    kinds=(INTRUSIVE, WORK),
     seconds=120,
     expected="true for a valid share after an unknown job id, a malformed ntime and a malformed nonce",
 )

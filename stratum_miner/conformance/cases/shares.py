@@ -4,7 +4,7 @@ import trio
 
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.conformance.blocks import HARMLESS_ANSWERS, extend, make_block
-from stratum_miner.conformance.case import CHAIN, INFO, MUST, SHOULD, WORK, Topic
+from stratum_miner.conformance.case import CHAIN, INFO, INTRUSIVE, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.coinbase import body_of
 from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.outcome import CheckOutcome, failed, observed, passed, skipped
@@ -150,7 +150,7 @@ async def version_bits(probe: Probe) -> CheckOutcome:
     "SH-07",
     "The check records how the pool answers version bits in other notations.",
     level=INFO,
-    kinds=(WORK,),
+    kinds=(INTRUSIVE, WORK),
     seconds=120,
     expected="recorded: true, or error 20, for upper case, no leading zeros, and 0x in front",
 )
