@@ -27,7 +27,8 @@ SEQUENCE: Final = 0xFFFFFFFE
 """Sequence number of the input. The number 0xFFFFFFFF would switch the lock time off. Once BIP 54 is in force, it
 forbids the number 0xFFFFFFFF, and requires a lock time of height - 1."""
 WITNESS_RESERVED: Final = bytes(32)
-_COMMITMENT_HEADER: Final = bytes.fromhex("6a24aa21a9ed")
+COMMITMENT_PREFIX: Final = bytes.fromhex("6a24aa21a9ed")
+"""The first bytes of an output script with a witness commitment (BIP 141). The commitment, 32 bytes, follows."""
 _VERSION: Final = (2).to_bytes(4, "little")
 _NULL_INPUT: Final = bytes(32) + b"\xff\xff\xff\xff"
 _OP_1: Final = 0x51
@@ -103,13 +104,13 @@ def with_witness(coinbase: bytes) -> bytes:
     return coinbase[:4] + b"\x00\x01" + coinbase[4:-4] + b"\x01\x20" + WITNESS_RESERVED + coinbase[-4:]
 
 
-def witness_commitment_script(wtxids_without_coinbase: Sequence[bytes]) -> bytes:
+def witness_commitment_script(wtxids_without_coinbase: Sequence[bytes], reserved: bytes = WITNESS_RESERVED) -> bytes:
     """Return the output script that commits to the witnesses of all transactions (BIP 141).
 
-    The wtxids are 32 bytes each, in internal order.
+    The wtxids are 32 bytes each, in internal order. ``reserved`` is the witness of the coinbase.
     """
     root = merkle_root([bytes(32), *wtxids_without_coinbase])
-    return _COMMITMENT_HEADER + sha256d(root + WITNESS_RESERVED)
+    return COMMITMENT_PREFIX + sha256d(root + reserved)
 
 
 def push_height(height: int) -> bytes:

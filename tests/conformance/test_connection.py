@@ -152,7 +152,7 @@ def test_a_coinbase_is_taken_apart() -> None:
     [
         (GOOD + b"\x00", "is followed by 1 more bytes"),
         (GOOD[:4] + b"\x00\x01" + GOOD[4:], "witness"),
-        (GOOD[:4] + b"\x02" + GOOD[5:], "has 2 inputs, expected one"),
+        (GOOD[:4] + b"\x02" + GOOD[5:41] + b"\x00" + bytes(4) + GOOD[5:], "has 2 inputs, expected one"),
         (GOOD[:5] + b"\x01" + GOOD[6:], "not null"),
     ],
 )

@@ -20,12 +20,17 @@ from typing import ClassVar, Final, Self
 import trio
 
 from stratum_miner.bitcoin.address import Network
-from stratum_miner.bitcoin.coinbase import block_subsidy
+from stratum_miner.bitcoin.coinbase import block_subsidy, witness_commitment_script
+from stratum_miner.bitcoin.header import MAX_TIME_AHEAD
 from stratum_miner.bitcoin.target import difficulty_from_target, target_from_bits
 from stratum_miner.pool.template import BlockTemplate
 
 HALVING_INTERVAL: Final = 210_000
 REGTEST_HALVING_INTERVAL: Final = 150
+REGTEST_VERSION: Final = 0x20000000
+"""The version of the blocks of this program's own regtest chains: no bit is set but those of BIP 9."""
+MEDIAN_BLOCKS: Final = 11
+"""The time of a block must be later than the median of the times of this number of blocks before it."""
 
 ACCEPTED: Final = "accepted"
 """The result of a block that the node accepted. The RPC method submitblock returns null for such a block."""
@@ -243,6 +248,34 @@ class Node(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+# ---- templates of chains in this process -----------------------------------------------------------------------
+
+
+def empty_block_template(tip: Tip, *, nbits: int, median_time: int, unix_time: float) -> BlockTemplate:
+    """Return the template of a block without transactions on ``tip``, on a chain with the rules of regtest.
+
+    ``median_time`` is the median of the times of the last eleven blocks, ``unix_time`` the time now. Raises NodeError
+    if the median is so far ahead of the time now that no block is valid.
+    """
+    now, mintime = int(unix_time), median_time + 1
+    if mintime > now + MAX_TIME_AHEAD:
+        raise NodeError(
+            f"embedded node: expected the chain to be at most {MAX_TIME_AHEAD} s ahead of the clock, "
+            f"got {mintime - now} s. Wait, or begin a new chain"
+        )
+    height = tip.height + 1
+    return BlockTemplate(
+        height=height,
+        previous_hash=tip.hash,
+        version=REGTEST_VERSION,
+        nbits=nbits,
+        curtime=max(now, mintime),
+        mintime=mintime,
+        coinbase_value=block_subsidy(height, REGTEST_HALVING_INTERVAL),
+        witness_commitment=witness_commitment_script([]),
+    )
 
 
 # ---- reasons -----------------------------------------------------------------------------------------------------

@@ -25,17 +25,17 @@ import structlog
 import trio
 
 from stratum_miner.bitcoin.address import Network
-from stratum_miner.bitcoin.coinbase import block_subsidy, witness_commitment_script
-from stratum_miner.bitcoin.header import HEADER_SIZE, MAX_TIME_AHEAD
+from stratum_miner.bitcoin.header import HEADER_SIZE
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.installation import require
 from stratum_miner.pool.nodes.base import (
-    REGTEST_HALVING_INTERVAL,
+    MEDIAN_BLOCKS,
     Node,
     NodeError,
     NodeStorageError,
     SubmitResult,
     Tip,
+    empty_block_template,
 )
 from stratum_miner.pool.nodes.block_files import read_blocks
 from stratum_miner.pool.template import BlockTemplate
@@ -44,8 +44,6 @@ _log = structlog.get_logger(__name__)
 
 NBITS: Final = 0x207FFFFF
 """The target of regtest in compact form, which never changes: every second hash is a block."""
-VERSION: Final = 0x20000000
-MEDIAN_BLOCKS: Final = 11
 SMALL_BLOCK: Final = 20_000
 """Maximum number of bytes of a block that is processed in the trio thread. A larger block takes milliseconds, and is
 processed in another thread."""
@@ -296,23 +294,8 @@ class KernelNode(Node):
     def _template(self) -> BlockTemplate:
         self._check_free_space()
         tip = self._tip()
-        height = tip.height + 1
-        mintime = self._median_time_past(tip.height) + 1
-        now = int(self._unix_time())
-        if mintime > now + MAX_TIME_AHEAD:
-            raise NodeError(
-                f"embedded node: expected the chain to be at most {MAX_TIME_AHEAD} s ahead of the clock, "
-                f"got {mintime - now} s. Wait, or use another --data-dir"
-            )
-        return BlockTemplate(
-            height=height,
-            previous_hash=tip.hash,
-            version=VERSION,
-            nbits=NBITS,
-            curtime=max(now, mintime),
-            mintime=mintime,
-            coinbase_value=block_subsidy(height, REGTEST_HALVING_INTERVAL),
-            witness_commitment=witness_commitment_script([]),
+        return empty_block_template(
+            tip, nbits=NBITS, median_time=self._median_time_past(tip.height), unix_time=self._unix_time()
         )
 
     def _median_time_past(self, height: int) -> int:
