@@ -1,28 +1,23 @@
 """A correct pool on memory streams, and a relay that changes its messages, for tests of checks of pools.
 
-The pool is that of this package, on a ``ToyChain``. A ``MessageChanger`` makes it wrong in exactly one respect.
+The pool is that of this package, on a chain in memory. A ``MessageChanger`` makes it wrong in exactly one respect.
 """
 
 import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import trio
 import trio.testing
 
-from stratum_miner.bitcoin.address import Network
-from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.conformance.pool_under_test import ChainTip
 from stratum_miner.pool.config import PoolConfig
-from stratum_miner.pool.nodes.base import Node, SubmitResult
+from stratum_miner.pool.nodes.base import Node
+from stratum_miner.pool.nodes.memory import LOWEST_DIFFICULTY, MemoryNode
 from stratum_miner.pool.pool import Pool, open_pool
-from stratum_miner.pool.template import BlockTemplate
 
-EASY_BITS = 0x207FFFFF
-"""nBits of regtest: every second hash is a block."""
 EASY_DIFFICULTY = 3e-10
 """A little below the difficulty of regtest. About 30 % of the hashes are shares and no blocks, 20 % are neither."""
 
@@ -31,73 +26,17 @@ Change: TypeAlias = Callable[["RelayedConnection", Message], list[Message | byte
 """Takes a message and returns the messages to forward instead; None forwards it unchanged, an empty list drops it."""
 
 
-class ToyChain(Node):
-    """A block chain in memory. Its tip is the highest block; of a block, it validates only the parent.
+def memory_chain(network_difficulty: float = LOWEST_DIFFICULTY) -> MemoryNode:
+    """A block chain whose clock shows the time of its making, and advances as trio's does."""
+    made_at = time.time()
+    started: list[float] = []
 
-    It is the node of a pool and, with ``tip`` and ``submit``, the ``Chain`` of a conformance run.
-    """
+    def unix_time() -> float:
+        now = trio.current_time()
+        started[:] = started or [now]
+        return made_at + now - started[0]
 
-    def __init__(self, nbits: int = EASY_BITS, height: int = 200) -> None:
-        self.network = Network.REGTEST
-        self.nbits = nbits
-        self._best = ChainTip(height, sha256d(b"the toy chain"))
-        self._blocks = {self._best.hash: self._best}
-        self._changed = trio.Event()
-        self._template = self._make()
-        self._made_at: float | None = None
-
-    async def get_template(self) -> BlockTemplate:
-        """Return a template on the tip, without transactions."""
-        await trio.lowlevel.checkpoint()
-        return self._now()
-
-    async def wait_template(self, after: BlockTemplate) -> BlockTemplate:
-        """Wait for a template on another block."""
-        while self._template.same_block(after):
-            await self._changed.wait()
-        await trio.lowlevel.checkpoint()
-        return self._now()
-
-    async def submit_block(self, block: bytes) -> SubmitResult:
-        """Accept any block with a known parent."""
-        return SubmitResult.from_text(await self.submit(block) or None)
-
-    async def tip(self) -> Any:
-        """Return the highest block; of several, the one submitted first."""
-        await trio.lowlevel.checkpoint()
-        return self._best
-
-    async def submit(self, block: bytes) -> str:
-        """Submit a block. Return why it is rejected, in the words of BIP 22; empty if it is accepted."""
-        await trio.lowlevel.checkpoint()
-        digest, parent = sha256d(block[:80]), self._blocks.get(block[4:36])
-        if digest in self._blocks:
-            return "duplicate"
-        if parent is None:
-            return "prev-blk-not-found"
-        self._blocks[digest] = ChainTip(parent.height + 1, digest)
-        if parent.height < self._best.height:
-            return "inconclusive"
-        self._best = self._blocks[digest]
-        self._template = self._make()
-        self._made_at = trio.current_time()
-        self._changed.set()
-        self._changed = trio.Event()
-        return ""
-
-    def _now(self) -> BlockTemplate:
-        if self._made_at is None:
-            self._made_at = trio.current_time()
-        return replace(self._template, curtime=self._template.curtime + int(trio.current_time() - self._made_at))
-
-    def _make(self) -> BlockTemplate:
-        return BlockTemplate(
-            previous_hash=self._best.hash,
-            height=self._best.height + 1,
-            version=0x20000000,
-            nbits=self.nbits,
-            curtime=int(time.time()),
-        )
+    return MemoryNode(network_difficulty, unix_time=unix_time)
 
 
 @dataclass(slots=True)
@@ -238,7 +177,7 @@ class _MemoryListener(trio.abc.Listener[trio.abc.Stream]):
 
 @asynccontextmanager
 async def open_changed_pool(
-    chain: ToyChain,
+    chain: Node,
     config: PoolConfig,
     *,
     to_pool: Change | None = None,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stratum_miner.backends.cpu.kernels import available_kernels
+from stratum_miner.cli.conformance import NodeChain
 from stratum_miner.conformance.case import CASES
 from stratum_miner.conformance.pool_under_test import PoolUnderTest
 from stratum_miner.conformance.probe import Facts
@@ -14,7 +15,8 @@ from stratum_miner.conformance.share_search import Hasher
 from stratum_miner.conformance.verify import Result, run_case
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.pool.config import PoolConfig
-from tests.conformance.changed_pool import EASY_BITS, EASY_DIFFICULTY, ToyChain, open_changed_pool
+from stratum_miner.pool.nodes.memory import LOWEST_DIFFICULTY
+from tests.conformance.changed_pool import EASY_DIFFICULTY, memory_chain, open_changed_pool
 
 RETARGET_SECONDS = 20.0
 HASHER = Hasher(available_kernels()[0], 1e6)
@@ -28,18 +30,18 @@ RunCheck = Callable[..., Awaitable[Result]]
 class PoolSetup:
     """Settings of the correct pool for a check."""
 
-    nbits: int = EASY_BITS
+    network_difficulty: float = LOWEST_DIFFICULTY
     config: dict[str, Any] | None = None
     tls: bool = False
 
 
 SETUPS = {
-    "SH-08": PoolSetup(nbits=0x1D00FFFF, config={"difficulty": 1e-6, "minimum_difficulty": 1e-6}),
+    "SH-08": PoolSetup(network_difficulty=1, config={"difficulty": 1e-6, "minimum_difficulty": 1e-6}),
     "SH-12": PoolSetup(config={"difficulty": 1e-8, "minimum_difficulty": 1e-8}),
     "VD-02": PoolSetup(config={"vardiff": VARDIFF}),
     "VD-03": PoolSetup(config={"vardiff": VARDIFF}),
     "VD-04": PoolSetup(config={"vardiff": VARDIFF}),
-    "VD-05": PoolSetup(nbits=0x1D00FFFF, config={"difficulty": 1e-8}),
+    "VD-05": PoolSetup(network_difficulty=1, config={"difficulty": 1e-8}),
     "LD-17": PoolSetup(tls=True),
 }
 
@@ -55,7 +57,7 @@ def run_check() -> RunCheck:
         setup = SETUPS.get(identifier, PoolSetup())
         settings = {"difficulty": EASY_DIFFICULTY, "minimum_difficulty": 2.4e-10} | (setup.config or {})
         settings |= changes.pop("config", {})
-        chain = ToyChain(setup.nbits)
+        chain = memory_chain(setup.network_difficulty)
         async with open_changed_pool(chain, PoolConfig(payout_script=b"\x51", **settings), **changes) as (_, changer):
             target = PoolUnderTest(
                 name="memory",
@@ -65,7 +67,7 @@ def run_check() -> RunCheck:
                 worker=worker,
                 password=password,
                 owned=True,
-                chain=chain,
+                chain=NodeChain(chain),
                 retarget_seconds=RETARGET_SECONDS,
             )
             return await run_case(target, CASES[identifier], HASHER, Facts(), seed=7)

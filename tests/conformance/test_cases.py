@@ -229,12 +229,12 @@ def _script_of_106_bytes(message: Message) -> None:
 def _padded_height(message: Message) -> None:
     coinb1 = message["params"][2]
     size = int(coinb1[82:84], 16) + 1
-    assert coinb1[84:86] == "02", "a height of two bytes"
-    message["params"][2] = f"{coinb1[:82]}{size:02x}03{coinb1[86:90]}00{coinb1[90:]}"
+    assert coinb1[84:86] == "51", "the height 1, as an opcode"
+    message["params"][2] = f"{coinb1[:82]}{size:02x}0101{coinb1[86:]}"
 
 
 def _short_commitment(message: Message) -> None:
-    message["params"][3] = re.sub("feffffff01", "feffffff02" + "00" * 8 + "076a24aa21a9ed00", message["params"][3])
+    message["params"][3] = re.sub("266a24aa21a9ed.{64}", "076a24aa21a9ed00", message["params"][3])
 
 
 def _one_after_another(message: Message) -> list[Any]:

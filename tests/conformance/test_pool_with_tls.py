@@ -10,7 +10,7 @@ import trustme
 
 from stratum_miner.conformance import ALL, Hasher, PoolUnderTest, Verdict, select, tcp_dialer, verify
 from stratum_miner.pool.config import PoolConfig
-from tests.conformance.changed_pool import MessageChanger, ToyChain, open_changed_pool
+from tests.conformance.changed_pool import MessageChanger, memory_chain, open_changed_pool
 
 CONFIG = PoolConfig(payout_script=b"\x51", difficulty=3e-10, minimum_difficulty=2.4e-10)
 CHECKS = ["FRM-0[1-3]", "FRM-17", "HS-01", "HS-05", "SH-01", "LD-13", "LD-17"]
@@ -49,7 +49,7 @@ async def test_over_tls() -> None:
     authority.issue_cert("127.0.0.1").configure_cert(server)
     client = ssl.create_default_context()
     authority.configure_trust(client)
-    async with open_changed_pool(ToyChain(), CONFIG) as (_, changer), terminator(changer, server) as port:
+    async with open_changed_pool(memory_chain(), CONFIG) as (_, changer), terminator(changer, server) as port:
         raw = tcp_dialer("127.0.0.1", port)
 
         async def dial() -> trio.abc.Stream:

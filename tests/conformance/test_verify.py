@@ -13,7 +13,7 @@ from stratum_miner.conformance.probe import Facts
 from stratum_miner.conformance.verify import Tally, run_case, verify
 from stratum_miner.pool.config import PoolConfig
 from stratum_miner.pool.pool import Pool
-from tests.conformance.changed_pool import ToyChain, open_changed_pool
+from tests.conformance.changed_pool import memory_chain, open_changed_pool
 
 from .conftest import HASHER, RunCheck
 from .test_cases import asked, close, swallow
@@ -115,7 +115,7 @@ async def test_a_defect_costs_one_check_and_says_where(autojump_clock: Clock) ->
         raise KeyError("oops")
 
     case = replace(CASES["HS-01"], run=broken)
-    async with open_changed_pool(ToyChain(), PoolConfig(payout_script=b"\x51", difficulty=3e-10)) as (_, changer):
+    async with open_changed_pool(memory_chain(), PoolConfig(payout_script=b"\x51", difficulty=3e-10)) as (_, changer):
         result = await run_case(PoolUnderTest(name="memory", dial=changer.dial, worker="x"), case, HASHER, Facts())
     assert result.verdict is Verdict.SKIPPED
     assert result.outcome.actual.startswith("internal error of the check: KeyError in test_verify.py:")
@@ -126,7 +126,7 @@ async def test_results_come_in_the_order_of_the_list(autojump_clock: Clock) -> N
     wanted = [case for case in ALL if case.topic in ("framing", "handshake")]
     started: list[str] = []
     finished: list[str] = []
-    async with open_changed_pool(ToyChain(), config) as (_, changer):
+    async with open_changed_pool(memory_chain(), config) as (_, changer):
         results = await verify(
             PoolUnderTest(name="memory", dial=changer.dial, worker="alice", owned=True),
             wanted,

@@ -12,13 +12,14 @@ import trio.testing
 from stratum_miner.network.accepting import ListenerError
 from stratum_miner.pool import MinerAuthorized, MinerConnected, MinerDisconnected, PoolEvent, events
 from stratum_miner.pool.nodes.base import NodeUnsuitableError, SubmitResult
+from stratum_miner.pool.nodes.memory import LOWEST_DIFFICULTY, MemoryNode
 from stratum_miner.pool.pool import Pool, open_pool
 from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.testing.scripted_node import EASY_BITS, ScriptedNode, make_template
-from tests.conformance.changed_pool import ToyChain
 from tests.downstream.memory_pool import CONFIG, START, Clock, pool_of
 from tests.downstream.wire_client import MemoryListener, WireClient
+from tests.pool.nodes import mined
 
 # ---- shares and statistics ------------------------------------------------------------------------------------------
 
@@ -467,15 +468,18 @@ async def test_a_node_that_stays_away_gets_no_block(autojump_clock: Clock) -> No
 # ---- blocks that the node does not have -----------------------------------------------------------------------------
 
 
-class CrashingChain(ToyChain):
+class CrashingChain(MemoryNode):
     """A chain that loses its last blocks, as a node does that was killed."""
 
+    def __init__(self) -> None:
+        super().__init__(LOWEST_DIFFICULTY)
+
     def crash(self, height: int) -> None:
-        self._blocks = {key: tip for key, tip in self._blocks.items() if tip.height <= height}
-        self._best = max(self._blocks.values(), key=lambda tip: tip.height)
-        self._template = self._make()
-        self._changed.set()
-        self._changed = trio.Event()
+        self._blocks = {key: block for key, block in self._blocks.items() if block.height <= height}
+        self._best_chain = {at: key for at, key in self._best_chain.items() if at <= height}
+        self._tip = self._blocks[self._best_chain[height]]
+        self._tip_changed.set()
+        self._tip_changed = trio.Event()
 
 
 @asynccontextmanager
@@ -502,12 +506,12 @@ async def test_blocks_that_the_node_lost_are_given_back_before_the_next_job(auto
     async with mining_on(chain, seen.append) as (pool, client):
         await mine(client, 135)
         best = await chain.tip()
-        chain.crash(200)
+        chain.crash(0)
         await trio.testing.wait_all_tasks_blocked()
         assert await chain.tip() == best
         await mine(client, 1)
         assert trio.current_time() < 4, "the node was asked again at once"
-        assert (await chain.tip()).height == 336
+        assert (await chain.tip()).height == 136
         heights = [event.height for event in seen if isinstance(event, events.JobPublished)]
         assert heights == sorted(heights), "nobody mined on a block of before"
         assert pool.snapshot().blocks_accepted == 136, "each counts once"
@@ -517,17 +521,17 @@ async def test_blocks_after_one_of_somebody_else_are_given_back_when_that_is_kno
     chain = CrashingChain()
     async with mining_on(chain) as (_, client):
         await mine(client, 2)
-        foreign = bytes(4) + (await chain.tip()).hash + bytes(44)
+        foreign = mined.mine(await chain.get_template())
         jobs = len(client.miner.jobs)
-        assert await chain.submit(foreign) == ""
+        assert (await chain.submit_block(foreign)).accepted
         await client.read_jobs(jobs + 1)
         await mine(client, 2)
-        chain.crash(201)
+        chain.crash(1)
         await trio.sleep(10)
-        assert (await chain.tip()).height == 202
-        assert await chain.submit(foreign) == ""
+        assert (await chain.tip()).height == 2
+        assert (await chain.submit_block(foreign)).accepted
         await trio.sleep(10)
-        assert (await chain.tip()).height == 205
+        assert (await chain.tip()).height == 5
 
 
 async def test_a_block_waits_for_a_node_that_stays_away_for_long(autojump_clock: Clock) -> None:
@@ -556,10 +560,10 @@ async def test_a_block_on_one_that_the_node_lost_waits_for_it(autojump_clock: Cl
     async with mining_on(chain) as (pool, client):
         await mine(client, 3)
         share = client.miner.solve()
-        chain.crash(200)  # and before the pool looks:
+        chain.crash(0)  # and before the pool looks:
         assert await client.submit(share) in (0, 21)
         await trio.sleep(10)
-        assert (await chain.tip()).height == 204
+        assert (await chain.tip()).height == 4
         assert [block.accepted for block in pool.snapshot().blocks] == [True] * 4
 
 

@@ -121,7 +121,7 @@ class MemoryNode(Node):
                 f"network difficulty: expected a finite number of at least {LOWEST_DIFFICULTY:g}, the difficulty of "
                 f"regtest, got {network_difficulty:g}"
             )
-        # A difficulty that was shown is that of an nbits, rounded to a float. The next lower float gives this nbits again.
+        # A difficulty that was shown is that of an nbits, rounded. The next lower float gives this nbits again.
         target = target_from_difficulty(math.nextafter(network_difficulty, 0))
         self.nbits = bits_from_target(min(target, EASIEST_TARGET))
         """The network target in compact form, which is the same for all blocks."""
