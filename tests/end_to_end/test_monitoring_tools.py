@@ -1,6 +1,7 @@
 """Tools that others wrote read a running miner: pyasic, asic-rs, and a script as they were written in 2013.
 
-Their figures are compared with our own API's, taken around them.
+Their figures are compared with our own API's, taken around them. pyasic takes most of a second to load, and is loaded
+only where it is used.
 """
 
 import asyncio
@@ -16,11 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pyasic
 import pyasic_rs
 import pytest
-from pyasic.miners.factory import MINER_CLASSES, MinerTypes
-from pyasic.rpc.cgminer import CGMinerRPCAPI
 
 from stratum_miner.backends.asic.boards import board_of
 from tests.network.free_port import free_port
@@ -145,6 +143,8 @@ def test_a_pool_keeps_its_number_over_the_cgminer_api() -> None:
 
 
 async def _ask_rpc(port: int) -> dict[str, Any]:
+    from pyasic.rpc.cgminer import CGMinerRPCAPI
+
     rpc = CGMinerRPCAPI("127.0.0.1", port)
     both = await rpc.multicommand("summary", "pools")
     return {
@@ -194,6 +194,8 @@ def post(name: str, **headers: str) -> int:
     ("kind", "name"), [("gamma", "BitAxeGamma"), ("supra", "BitAxeSupra"), ("ultra", "BitAxeUltra")]
 )
 def test_pyasic_knows_each_bitaxe_by_its_chip(kind: str, name: str) -> None:
+    from pyasic.miners.factory import MINER_CLASSES, MinerTypes
+
     chip = board_of(f"bitaxe-{kind}").chip_name
     assert MINER_CLASSES[MinerTypes.BITAXE][chip].__name__ == name
     assert "CPU" not in MINER_CLASSES[MinerTypes.BITAXE]
@@ -253,6 +255,8 @@ def events(url: str, after: int) -> list[dict[str, Any]]:
 
 
 async def _discover() -> tuple[Any, Any]:
+    import pyasic
+
     miner = await pyasic.get_miner(AXEOS_HOST)
     assert miner is not None
     return miner, await miner.get_data()

@@ -14,11 +14,16 @@ from stratum_miner.loadtest.limits import LoadError
 from stratum_miner.loadtest.plan import LoadPlan
 
 PATIENCE = 100
-distributed = pytest.importorskip("distributed", reason="needs the extra 'cluster' (dask.distributed)")
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def distributed() -> Any:
+    """It takes long to load, and only the worker that runs these tests needs it."""
+    return pytest.importorskip("distributed", reason="needs the extra 'cluster' (dask.distributed)")
+
+
+@pytest.fixture(scope="module")
+def cluster(distributed: Any) -> Iterator[Any]:
     with distributed.LocalCluster(
         n_workers=2, processes=True, threads_per_worker=1, dashboard_address=None, silence_logs=50
     ) as cluster:
@@ -56,7 +61,9 @@ def test_a_run_ends_by_itself(cluster: Any, pool_port: int) -> None:
     assert not report.interrupted
 
 
-def test_a_worker_lost_in_the_middle_is_told_and_its_figures_are_kept(cluster: Any, pool_port: int) -> None:
+def test_a_worker_lost_in_the_middle_is_told_and_its_figures_are_kept(
+    distributed: Any, cluster: Any, pool_port: int
+) -> None:
     run = ClusterRun(plan(pool_port, duration=600.0), cluster.scheduler_address)
     with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
         address, pid = sorted(client.run(os.getpid).items())[0]
@@ -76,6 +83,7 @@ def test_a_worker_lost_in_the_middle_is_told_and_its_figures_are_kept(cluster: A
     assert report.to_json()["shards"][0]["lost_at_s"] == pytest.approx(lost.lost_at, abs=0.001)
 
 
+@pytest.mark.usefixtures("distributed")
 def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stratum_miner.loadtest.cluster.CONNECT_SECONDS", 0.2)
     with pytest.raises(LoadError, match=r"no scheduler at tcp://127\.0\.0\.1:1"):
@@ -84,7 +92,7 @@ def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
         ClusterRun(plan(1), "nowhere").execute()
 
 
-def test_a_worker_that_cannot_do_it_is_told_before_the_start(cluster: Any, pool_port: int) -> None:
+def test_a_worker_that_cannot_do_it_is_told_before_the_start(distributed: Any, cluster: Any, pool_port: int) -> None:
     run = ClusterRun(plan(pool_port), cluster.scheduler_address)
     with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
         for index in range(2):  # as if these shards had been started before

@@ -47,7 +47,7 @@ def steered() -> Iterator[ServedMiner]:
 
 
 @pytest.fixture(scope="session")
-def driver() -> Iterator[webdriver.Chrome]:
+def driver() -> Iterator["webdriver.Chrome"]:  # loaded only where a browser is started
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or chromedriver is None:
         pytest.skip("needs a browser: the packages chromium and chromium-driver")
@@ -66,7 +66,7 @@ def driver() -> Iterator[webdriver.Chrome]:
 
 
 @pytest.fixture
-def page(driver: webdriver.Chrome) -> Iterator["Page"]:
+def page(driver: "webdriver.Chrome") -> Iterator["Page"]:
     """A new tab. At the end, there must be no requests to other hosts and no errors in the console."""
     before = driver.current_window_handle
     driver.switch_to.new_window("tab")
@@ -101,7 +101,7 @@ def axe() -> str:
 class Page:
     """The page as a person uses it: actions, and what the page shows."""
 
-    def __init__(self, driver: webdriver.Chrome) -> None:
+    def __init__(self, driver: "webdriver.Chrome") -> None:
         self.driver = driver
         self.allowed: tuple[str, ...] = ()
         """Parts of the console messages that the test expects."""
