@@ -50,8 +50,6 @@ class Writer:
             self._to_flush = trio.Event()
             data = self._connection.data_to_send()
             self._note_taken()
-            if not data:
-                continue
             if self._settings.trace:
                 trace("sent", _PASSWORD.sub(rb'\1"***"', data))
             try:

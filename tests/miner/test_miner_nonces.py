@@ -73,6 +73,19 @@ def test_each_miner_counts_extranonce2_from_a_place_of_its_own() -> None:
     assert len(begins) == 2
 
 
+def test_the_first_extranonce2_is_random_in_all_of_its_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool may give up to 32 bytes of extranonce2."""
+    asked: list[int] = []
+
+    def draw(bits: int) -> int:
+        asked.append(bits)
+        return 0
+
+    monkeypatch.setattr("secrets.randbits", draw)
+    Miner(PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="worker"), [ScriptedBackend()])
+    assert asked == [32 * 8]
+
+
 async def test_groups_on_one_pool_that_gives_both_one_extranonce1_search_different_points() -> None:
     first, second = (
         PoolSettings(url=PoolUrl("pool.example", port), worker_name="worker", version_mask=0) for port in (3333, 3334)

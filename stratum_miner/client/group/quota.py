@@ -41,9 +41,8 @@ class Quotas(Generic[PoolT]):
             self._active = None
         elif self._active not in up or now - self._chosen_at >= SLICE_S:
             candidates = [pool for pool, quota in up.items() if quota > 0] or list(up)
-            richest = max(candidates, key=lambda pool: self._account_of(pool).credit)
-            if richest != self._active or now - self._chosen_at >= SLICE_S:
-                self._active, self._chosen_at = richest, now
+            self._active = max(candidates, key=lambda pool: self._account_of(pool).credit)
+            self._chosen_at = now
         return self._active
 
     def share(self, pool: PoolT) -> float:
@@ -54,8 +53,6 @@ class Quotas(Generic[PoolT]):
     def forget(self, pool: PoolT) -> None:
         """Delete the credit and the mining time of a pool that was removed from the group."""
         self._accounts.pop(pool, None)
-        if self._active == pool:
-            self._active = None
 
     def _account(self, up: Mapping[PoolT, int], now: float) -> None:
         """Add the credit that the pools have earned since the last call, and subtract the credit that the pool in use

@@ -93,3 +93,20 @@ def test_of_pools_without_a_quota_each_is_a_last_resort() -> None:
     assert it.choose({"spare": 0, "other": 0}, 0.0) == "spare"
     assert it.choose({"spare": 0, "other": 0}, 50.0) == "spare", "nobody earns credit"
     assert (it.share("spare"), it.share("other")) == (1.0, 0.0)
+
+
+def test_time_in_which_no_pool_was_chosen_is_no_mining_time() -> None:
+    it: Quotas[str] = Quotas(0.0)
+    assert it.choose({"a": 1}, 0.0) == "a"
+    assert it.choose({}, 4.0) is None, "a went down at an unknown time, so these 4 s count for no pool"
+    assert it.choose({"b": 1}, 8.0) == "b"
+    assert it.choose({"b": 1}, 9.0) == "b"
+    assert (it.share("a"), it.share("b")) == (0.0, 1.0)
+
+
+def test_a_pool_that_was_forgotten_while_it_was_mined_on_is_replaced_at_once() -> None:
+    it: Quotas[str] = Quotas(0.0)
+    assert it.choose({"a": 1, "b": 1}, 0.0) == "a"
+    it.forget("a")
+    assert it.choose({"b": 1}, 1.0) == "b"
+    assert it.share("a") == 0.0
