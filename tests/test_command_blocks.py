@@ -5,7 +5,7 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import cyclopts
 import pytest
 
 from stratum_miner.cli import main
-from stratum_miner.cli.parser import program
+from stratum_miner.cli.parser.program import command_line
 from stratum_miner.testing import SyncPool, sync_lab
 from tests.command_blocks import DocumentBlock, DocumentCommand, blocks, commands, commands_of
 
@@ -33,28 +33,35 @@ def accepted(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(text.split("\0"))
 
 
+@cache
+def apps() -> tuple[cyclopts.App, dict[str, cyclopts.App]]:
+    """The program, and each of its commands. Groups of commands are objects of their modules."""
+    program = command_line()
+    found: dict[str, cyclopts.App] = {}
+
+    def look(app: cyclopts.App, words: str) -> None:
+        for name in app:
+            if not name.startswith("-"):
+                look(app[name], f"{words} {name}")
+        if app.default_command is not None:
+            found[words] = app
+
+    look(program, "")
+    return program, found
+
+
+@cache
+def idle(function: Callable[..., Any]) -> Callable[..., int]:
+    return wraps(function)(lambda *_args, **_options: 0)
+
+
 @pytest.fixture
 def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every command end before its first statement, after its options were parsed and converted."""
-    make = program.command_line
-
-    def idle(function: Callable[..., Any]) -> Callable[..., int]:
-        return wraps(function)(lambda *_args, **_options: 0)
-
-    def stop(app: cyclopts.App) -> None:
-        for name in app:
-            if not name.startswith("-"):
-                stop(app[name])
-        if app.default_command is not None:
-            # groups of commands are objects of their modules, which outlive the test
-            monkeypatch.setattr(app, "default_command", idle(app.default_command))
-
-    def command_line() -> cyclopts.App:
-        app = make()
-        stop(app)
-        return app
-
-    monkeypatch.setattr(main, "command_line", command_line)
+    program, commands = apps()
+    for app in commands.values():
+        monkeypatch.setattr(app, "default_command", idle(app.default_command))
+    monkeypatch.setattr(main, "command_line", lambda: program)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)

@@ -7,7 +7,7 @@ needs.
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from inspect import cleandoc
 from pathlib import Path
@@ -28,6 +28,8 @@ INDENT = 25
 """Column at which the explanations of options begin."""
 WIDEST = 100
 """Largest number of columns that a page uses."""
+_ARGUMENTS: dict[Callable[..., Any], tuple[Argument, ...]] = {}
+"""The arguments of each function of a command."""
 _SHAPE = re.compile(r"(?<![/@\w])[A-Z]+[:=][A-Z:=]*[A-Z]\b")
 """The shape of a value, such as HOST:PORT or KIND=COMMAND, in the help of its option. A part of a URL is no shape."""
 
@@ -149,9 +151,15 @@ def page_of(app: cyclopts.App, words: Sequence[str]) -> HelpPage:
     )
 
 
-def arguments_of(app: cyclopts.App) -> list[Argument]:
-    """Return the options and arguments of a command. A group of commands has none."""
-    return list(app.assemble_argument_collection(parse_docstring=True)) if app.default_command else []
+def arguments_of(app: cyclopts.App) -> Sequence[Argument]:
+    """Return the options and arguments of a command, which are made once in a process, because this takes long. A group
+    of commands has none."""
+    function = app.default_command
+    if function is None:
+        return ()
+    if function not in _ARGUMENTS:
+        _ARGUMENTS[function] = tuple(app.assemble_argument_collection(parse_docstring=True))
+    return _ARGUMENTS[function]
 
 
 def takes_value(argument: Argument) -> bool:

@@ -1,10 +1,8 @@
 """What people type by habit or by mistake: it is served, or answered in one line with the way here."""
 
 import re
-from collections.abc import Iterator
 from functools import cache
 
-import cyclopts
 import pytest
 
 from stratum_miner.app.config.keys import keys_of
@@ -26,24 +24,15 @@ def of_mine() -> frozenset[str]:
     return frozenset(name for each in arguments_of(APP["mine"]) for name in each.names)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def describes_each_command_once() -> Iterator[None]:
-    """The description of a command takes longer than all else here, and the program asks for it once."""
-    seen: dict[tuple[str, ...], list[cyclopts.Argument]] = {}
-
-    def described(app: cyclopts.App) -> list[cyclopts.Argument]:
-        if app.name not in seen:  # no two commands have the same last word
-            seen[app.name] = arguments_of(app)
-        return seen[app.name]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stratum_miner.cli.parser.arguments.arguments_of", described)
-        yield
-
-
 def read(line: str) -> list[str]:
     chain, words = command_of(APP, line.split())
     return [*chain, *understood(APP, chain, words)]
+
+
+def test_the_arguments_of_a_command_are_made_once() -> None:
+    """For a long command, this takes longer than all else before it runs, and the help asks several times."""
+    assert arguments_of(APP["mine"]) is arguments_of(command_line()["mine"])
+    assert arguments_of(APP["mine"]) != arguments_of(APP["pool"])
 
 
 @pytest.mark.parametrize(
