@@ -176,7 +176,8 @@ def tls_settings(
                 raise UsageError(f"{name}: expected a pool with TLS, stratum+ssl://HOST:PORT, got {urls[0]}")
     try:
         settings = TlsSettings(ca_file=ca, fingerprint=fingerprint, certificate=certificate, key=key)
-        settings.context()
+        if ca is not None or certificate is not None:  # the system's authorities load slowly, and are no option
+            settings.context()
     except TlsSettingsError as error:
         raise UsageError(str(error)) from None
     return settings
