@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -204,9 +205,23 @@ NATIVE_IMPORTER = "backends/cpu/kernels.py"
 """The only module that may import a name with a leading underscore, which is what our native module has."""
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements inside, however deep. Expressions, which are most of a tree, are not walked through."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(node, field, ()):
+            yield inner
+            yield from statements(inner)
+
+
+@cache
+def names_in(source: str, package: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    """Line and name of everything that a module of ``package`` imports. Several tests ask about each module."""
+    return tuple(imported_names(ast.parse(source), list(package)))
+
+
 def imported_names(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
     """Line and absolute dotted name of everything imported, relative imports resolved against ``package``."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -218,9 +233,8 @@ def imported_names(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str
 def violations(path: str, source: str) -> list[str]:
     """What is wrong with the imports of the module at ``path``, relative to the package's root."""
     parts = path.removesuffix(".py").split("/")
-    package = ["stratum_miner", *parts[:-1]]
     found = []
-    for number, name in imported_names(ast.parse(source), package):
+    for number, name in names_in(source, ("stratum_miner", *parts[:-1])):
         reason = _reason(parts, name.split("."))
         if reason:
             found.append(f"stratum_miner/{path}:{number}: {name}: {reason}")
@@ -277,7 +291,7 @@ def modules_imported(path: Path, modules: Mapping[str, Path]) -> set[str]:
     """All modules of ours that this file imports, at the top, inside functions or for their types only."""
     parts = path.relative_to(ROOT.parent).with_suffix("").parts
     own = ".".join(parts).removesuffix(".__init__")
-    names = {name for _, name in imported_names(ast.parse(path.read_text(encoding="utf-8")), list(parts[:-1]))}
+    names = {name for _, name in names_in(path.read_text(encoding="utf-8"), parts[:-1])}
     found = {name if name in modules else name.rpartition(".")[0] for name in names}
     return {name for name in found if name in modules} - {own}
 
@@ -307,6 +321,7 @@ def imports() -> dict[str, set[str]]:
     return all_imports()
 
 
+@cache
 def all_imports() -> dict[str, set[str]]:
     modules = {"stratum_miner." + path.removesuffix(".py").replace("/", "."): ROOT / path for path in FILES}
     modules = {name.removesuffix(".__init__"): path for name, path in modules.items() if path != ROOT / "__init__.py"}

@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.test_imports import statements
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "stratum_miner"
 API_PAGE = ROOT / "docs" / "reference" / "api.md"
@@ -202,7 +204,7 @@ def test_a_type_name_exists_once_or_is_private() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in sorted(PACKAGE.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
+        for node in statements(tree):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
         for node in tree.body:

@@ -177,8 +177,8 @@ def test_solo_on_the_embedded_node(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_time_limit_decides_the_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("pbk")
-    # The reference backend hashes at once; the other one may measure its kernels for all of the time
-    common = ["solo", "--node", "kernel", "--address", ADDRESS, "--backend", "reference", "--time-limit", "3"]
+    slow = ["--backend", "simulated", "--backend-option", "hash_rate=1H"]
+    common = ["solo", "--node", "kernel", "--address", ADDRESS, *slow, "--time-limit", "3"]
     assert run(capsys, *common)[0] == 0
     assert run(capsys, *common, "--until-shares", "1000000")[0] == 1
 

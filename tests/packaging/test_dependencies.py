@@ -10,6 +10,8 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.test_imports import statements
+
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "explanation" / "dependencies.md"
 
@@ -47,7 +49,7 @@ def test_the_document_lists_what_the_project_asks_for_and_nothing_else() -> None
 
 def imported_by(path: Path) -> set[str]:
     """The packages that a module imports, wherever in it."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
+    nodes = list(statements(ast.parse(path.read_text())))
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     parts = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     return {name.partition(".")[0] for name in plain | parts}
