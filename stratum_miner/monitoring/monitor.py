@@ -2,7 +2,8 @@
 from them.
 
 The monitor uses two clocks. ``clock`` returns seconds since an arbitrary moment. This clock is never adjusted, so the
-monitor measures intervals with it. ``wall_clock`` returns Unix times.
+monitor measures intervals with it. It must be the clock from which the miner's ``Job.received_at`` comes. The other
+clock, ``wall_clock``, returns Unix times.
 """
 
 import time
@@ -96,7 +97,8 @@ class Monitor:
         if isinstance(event, ShareResult):
             self._note_share(event)
         elif isinstance(event, JobStarted):
-            self._tips.note(event.job.previous_hash, self._wall_clock())
+            job = event.job
+            self._tips.note(job.previous_hash, job.received_at, self._wall_clock() - self._clock() + job.received_at)
 
     async def run(self) -> None:
         """Take a sample every ``SAMPLE_S`` seconds until cancelled. The cancellation counts as the end of the miner's

@@ -169,9 +169,10 @@ class Summary:
     blocks_seen: int
     """Number of different blocks on which the jobs of this run were built, including the block of the first job."""
     block_at: float | None
-    """Unix time of the first job that builds on the newest of the blocks that ``blocks_seen`` counts."""
+    """Unix time at which the first job arrived that builds on the newest of the blocks that ``blocks_seen`` counts."""
     last_job_at: float | None
-    """Unix time at which the newest job arrived, even if that job is no longer valid; None before the first job."""
+    """Unix time at which the newest of the jobs that were searched arrived, even if that job is no longer valid; None
+    before the first job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -270,9 +270,22 @@ def test_blocks_are_seen_once_whatever_pool_tells_of_them() -> None:
     assert (bench.monitor.view().summary.blocks_seen, bench.monitor.view().summary.block_at) == (0, None)
     first, second = (replace(JOB, previous_hash=bytes([number]) * 32) for number in (1, 2))
     for job in (first, replace(first, job_id="j2"), second, first):  # the last is of a pool that lags behind
-        bench.monitor.note(JobStarted(job, 300, True))
+        bench.monitor.note(JobStarted(replace(job, received_at=bench.now), 300, True))
         bench.now += 4
     assert (bench.monitor.view().summary.blocks_seen, bench.monitor.view().summary.block_at) == (2, 1_700_000_108.0)
+
+
+def test_a_job_is_dated_by_its_arrival_and_not_by_the_begin_of_its_search() -> None:
+    bench = Bench()
+    dates: list[tuple[float | None, float | None]] = []
+    for received_at, block in ((100.0, 1), (104.0, 2), (101.0, 1), (103.0, 3)):  # the last two had to wait
+        bench.now = 106.0 + len(dates)
+        job = replace(JOB, previous_hash=bytes([block]) * 32, received_at=received_at)
+        bench.monitor.note(JobStarted(job, 300, True))
+        summary = bench.monitor.view().summary
+        dates.append((summary.last_job_at, summary.block_at))
+    moments = ((100, 100), (104, 104), (104, 104), (104, 103))
+    assert dates == [(1_700_000_000.0 + job_at, 1_700_000_000.0 + block_at) for job_at, block_at in moments]
 
 
 def test_the_best_share_is_known_of_the_run_and_from_any_time_on() -> None:
