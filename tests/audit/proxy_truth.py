@@ -174,8 +174,23 @@ class ProxyTruth(MinerTruth):
     @cached_property
     def submits(self) -> list[Submit]:
         """From all miners, in the order of coming."""
-        found = [item for talk in self.talks for item in talk.submits if item.arrived]
+        found = [item for talk in self.talks for item in self.taken(talk)]
         return sorted(found, key=lambda item: item.at)
+
+    def taken(self, talk: Conversation) -> list[Submit]:
+        """What one miner submitted and the proxy read. What was passed on to a proxy that ended, and has no answer, it
+        may have read or not: no wire says so, and the miner's row of its last figures is believed within these bounds.
+        """
+        passed = [item for item in talk.submits if item.arrived]
+        answered = max((number for number, item in enumerate(passed, 1) if item.answer is not None), default=0)
+        told = self._received.get(self.address(talk), len(passed))
+        return passed[:told] if self.ended and answered <= told <= len(passed) else passed
+
+    @cached_property
+    def _received(self) -> dict[str, int]:
+        """How many shares the proxy said at its end that it had got from whom, by address."""
+        last = [item.value for item in self.proxy.readings if item.surface == "proxy.json"]
+        return {row["address"]: row["shares"]["received"] for told in last for row in told["miners"]}
 
     @cached_property
     def sent_up(self) -> dict[bytes, Share]:
@@ -260,7 +275,7 @@ class ProxyTruth(MinerTruth):
 
     def of_miner(self, place: int | Conversation | None) -> list[Submit]:
         """What one miner submitted, or all of them."""
-        return self.submits if place is None else [item for item in self.talk(place).submits if item.arrived]
+        return self.submits if place is None else self.taken(self.talk(place))
 
     def ends(self, place: int | None = None) -> Counter[Outcome]:
         """What became of them."""
@@ -268,7 +283,7 @@ class ProxyTruth(MinerTruth):
 
     def counts_of(self, talk: Conversation) -> list[int]:
         """What one miner has: accepted by the pool, and all that was good for nothing."""
-        ends = Counter(self.end_of(item)[0] for item in talk.submits if item.arrived)
+        ends = Counter(self.end_of(item)[0] for item in self.taken(talk))
         return [ends["accepted"], sum(ends[end] for end in ("rejected", "refused", "stale", "lost"))]
 
     def count(self, what: str, place: int | None = None) -> int:
@@ -417,7 +432,7 @@ class ProxyTruth(MinerTruth):
         address = self.told["left"][place]["address"]
         talk = next(item for item in self.talks if self.address(item) == address)
         closed = talk.connection.closed or self.now[1]
-        ends = [item for item in talk.submits if item.arrived and self.end_of(item)[0] == fate]
+        ends = [item for item in self.taken(talk) if self.end_of(item)[0] == fate]
         known = [item.answer.came for item in ends if item.answer is not None]
         return Within(sum(moment < closed - LAG_S for moment in known), len(ends))
 

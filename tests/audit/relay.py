@@ -2,6 +2,9 @@
 
 Threads and blocking sockets. A line has the time at which it came and the time just before it was passed on: a miner
 that measures from submit to reply measures at least the difference of the two.
+
+The end of a conversation that the relay breaks is written down, too. The miner is cut off at once; the other side reads
+what was passed on to it, and the relay hears what it still says until it is done.
 """
 
 import contextlib
@@ -13,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 Harm = Callable[["Line"], str]
-"""What happens to a line: "" passes it, "swallow" keeps it, "cut" keeps it and ends the connection."""
+"""What happens to a line: "" passes it, "swallow" keeps it, "cut" keeps it and cuts the miner off."""
 
 
 @dataclass(slots=True)
@@ -107,15 +110,14 @@ class Relay:
         return time.monotonic() - self.last
 
     def cut(self) -> None:
-        """End all connections at once, without a farewell."""
+        """Cut all miners off at once, without a farewell."""
         with self._lock:
             pairs = list(self._open.values())
-        for pair in pairs:
-            for end in pair:
-                _shut(end)
+        for client, server in pairs:
+            _cut(client, server)
 
     def stop(self) -> None:
-        """Listen no more and end all connections; ``restart`` listens on the same port again."""
+        """Listen no more and cut all miners off; ``restart`` listens on the same port again."""
         self._stopped = True
         _shut(self._listener)
         self._listener.close()
@@ -181,14 +183,11 @@ class Relay:
             *whole, rest = (rest + data).split(b"\n")
             for text in whole:
                 line = Line(connection.number, up, came, came_unix, text)
-                what = self._pass(connection, line, sink)
-                if what == "cut":
-                    _shut(source)
-                    _shut(sink)
-                    return
+                if self._pass(connection, line, sink) == "cut":
+                    _cut(*(source, sink) if up else (sink, source))
             if not data:
-                _shut(source)  # a half-closed conversation is over for Stratum
-                _shut(sink)
+                # the other one reads what was passed on before; for Stratum, its own side is over then, too
+                _shut(sink, socket.SHUT_WR)
                 return
 
     def _pass(self, connection: Connection, line: Line, sink: socket.socket) -> str:
@@ -203,7 +202,7 @@ class Relay:
             sink.sendall(line.data + b"\n")
         except OSError:
             line.passed = 0.0
-            return "cut"
+            return ""
         if line.up:
             connection.bytes_up += len(line.data) + 1
         else:
@@ -219,6 +218,11 @@ def _listen(port: int) -> socket.socket:
     return listener
 
 
-def _shut(end: socket.socket) -> None:
+def _cut(client: socket.socket, server: socket.socket) -> None:
+    _shut(client)
+    _shut(server, socket.SHUT_WR)
+
+
+def _shut(end: socket.socket, how: int = socket.SHUT_RDWR) -> None:
     with contextlib.suppress(OSError):
-        end.shutdown(socket.SHUT_RDWR)
+        end.shutdown(how)

@@ -2,11 +2,13 @@
 
 import json
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from tests.audit import bitcoin
+from tests.audit.proxy_truth import ProxyTruth
 from tests.audit.relay import Connection, Line, Wire
 from tests.audit.truth import MinerTruth, garwood, length, merged, quantile
 from tests.audit.witness import NOT_RESUMED, SEEN_BEFORE, SHARE_LOST, Share, Story, Submit, tell
@@ -160,3 +162,41 @@ def test_the_best_share_of_a_pool_may_be_one_that_was_lost_before_it_was_sent() 
     accepted, lost, _ = (float(share.first.value) for share in shares)
     assert accepted < lost
     assert [truth.best_of_pool(index) for index in range(3)] == [lost, accepted, 0.0]
+
+
+# ---- what figures are held against -----------------------------------------------------------------------------------
+
+
+def test_shares_of_equal_digits_are_told_apart_by_their_order() -> None:
+    """The stream rounds a difficulty. Of two shares with the same four digits, the older is the one that ended first,
+    however late the program got to it.
+    """
+    shares: list[Share] = []
+    for settled in (1.0, 2.0, 3.0):
+        shares.append(Share([Submit(0, settled, settled, True, "w", None, bytes(79) + bytes([len(shares)]), b"", 0)]))
+        shares[-1].settled = shares[-1].settled_unix = settled
+    truth = MinerTruth.__new__(MinerTruth)
+    truth.by_pool = [shares]
+    value = float(shares[1].first.value)
+    for item in shares:  # as if their hashes were nearly equal
+        item.submits = [replace(item.first, header=shares[1].first.header)]
+    truth._by_value = {}
+    row = {"difficulty": float(f"{value:.4g}")}
+    truth.told = {"shares": [{**row, "at": at} for at in (2.9, 2.9, 3.1)]}
+    assert [truth.share_told(place) for place in range(3)] == shares
+    truth.told = {"shares": truth.told["shares"][1:]}  # the oldest is shown no more
+    assert [truth.share_told(place) for place in range(2)] == shares[1:]
+    truth.told = {"shares": truth.told["shares"] * 2}
+    assert truth.share_told(0) is None
+
+
+@pytest.mark.parametrize(("said", "taken"), [(3, 3), (2, 2), (1, 1), (0, 3), (4, 3), (None, 3)])
+def test_what_a_proxy_that_ended_had_read_is_believed_within_what_the_wire_allows(said: int | None, taken: int) -> None:
+    """One share is answered, two more were passed on to it."""
+    lines = [*greeting(0, "s", "aabb"), submit(0, 5), submit(0, 6, "00000002"), submit(0, 7, "00000003")]
+    [talk] = told(*lines, answer(0, 5, None, True)).conversations
+    talk.connection.outward = 4711
+    truth = ProxyTruth.__new__(ProxyTruth)
+    truth._received = {} if said is None else {"127.0.0.1:4711": said}
+    for truth.ended, expected in ((True, taken), (False, 3)):
+        assert truth.taken(talk) == talk.submits[:expected]

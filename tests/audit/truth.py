@@ -768,15 +768,17 @@ class MinerTruth:
         return min(200, len(self.settled))
 
     def share_told(self, place: int) -> Share | None:
-        """The share on the wire that a row of the API speaks of: no two have the same hash."""
-        rows = self.told["shares"] if isinstance(self.told, dict) else self.told
-        told = rows[place]
-        share = self._by_value.get(told["difficulty"])
+        """The share on the wire that a row of the API speaks of: no two have the same hash. The stream has four digits
+        of its difficulty, which several may share: those are in the order in which they ended, in both.
+        """
+        values = [row["difficulty"] for row in (self.told["shares"] if isinstance(self.told, dict) else self.told)]
+        share = self._by_value.get(values[place])
         if share is not None:
             return share
-        digits = f"{told['difficulty']:.4g}"  # the stream has no more of them
-        same = (share for share in self.settled if f"{float(share.first.value):.4g}" == digits)
-        return min(same, key=lambda share: abs((share.settled_unix or 0.0) - told["at"]), default=None)
+        digits = f"{values[place]:.4g}"
+        same = [share for share in self.settled if f"{float(share.first.value):.4g}" == digits]
+        newer = sum(f"{value:.4g}" == digits for value in values[place + 1 :])  # the oldest ones may be shown no more
+        return same[-1 - newer] if newer < len(same) else None
 
     @cached_property
     def _by_value(self) -> dict[float, Share]:

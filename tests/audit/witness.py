@@ -80,7 +80,7 @@ class Submit:
     at: float
     at_unix: float
     arrived: bool
-    """Whether the relay let it through."""
+    """Whether the relay passed it on. The other side has read it, unless it ended before it answered."""
     worker: str
     job: Job | None
     header: bytes | None
