@@ -6,10 +6,8 @@ The pool repeats the password in all it says: in messages, refusals, errors and 
 
 import base64
 import json
-import queue
 import signal
 import socket
-import subprocess
 import threading
 import urllib.error
 import urllib.parse
@@ -29,7 +27,7 @@ from tests.network.free_port import free_port
 
 from .one_command import run
 from .rpc_node import RpcNode, serving
-from .test_process import ADDRESS, started
+from .test_process import ADDRESS, Listened, started
 
 SIMULATED = ("--backend", "simulated", "--backend-option", "hash_rate=100kH")
 """A device that finds some twenty shares per second for the pool below."""
@@ -151,9 +149,8 @@ def test_no_output_of_mine_shows_a_secret(
                 while "configuration_changed" not in said.line():
                     pass
             miner.send_signal(signal.SIGINT)
-            miner.stderr = None  # it is read already
-            out, _ = miner.communicate(timeout=120)
-            outputs |= {"stdout": out, "stderr": said.rest()}
+            out, err = miner.communicate(timeout=120)
+            outputs |= {"stdout": out, "stderr": said.text + err}
         for name in ("log", "record", "journal", "hook"):
             outputs[name] = (tmp_path / name).read_text()
         for command in (["config", "show"], ["config", "check"], ["doctor"], ["doctor", "--json"]):
@@ -299,34 +296,18 @@ def _until_rejected(said: "_Said") -> None:
 
 
 class _Said:
-    """The lines of stderr, read all the time: a miner that nobody listens to waits, and answers nothing."""
+    """The lines of stderr that were taken."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        assert process.stderr is not None
-        self._stderr = process.stderr
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._seen: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        for line in self._stderr:
-            self._lines.put(line)
-        self._lines.put("")
+    def __init__(self, process: Listened) -> None:
+        self._lines = iter(process.err)
+        self.text = ""
 
     def line(self) -> str:
-        """Return the next line. Raises AssertionError at the end of the stream."""
-        line = self._lines.get(timeout=120)
-        assert line, "".join(self._seen)
-        self._seen.append(line)
+        """Take the next line. Raises AssertionError at the end of the stream."""
+        line = next(self._lines, "")
+        self.text += line
+        assert line, self.text
         return line
-
-    def rest(self) -> str:
-        """Return all remaining lines, once the process has ended."""
-        self._reader.join(120)
-        while line := self._lines.get(timeout=120):
-            self._seen.append(line)
-        return "".join(self._seen)
 
 
 def _http_answers(address: str, token: str) -> dict[str, str]:

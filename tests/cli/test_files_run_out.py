@@ -14,7 +14,7 @@ import pytest
 
 from stratum_miner.cli import main
 
-from .test_process import ADDRESS, COMMAND, SIMULATED, easy_pool, started
+from .test_process import ADDRESS, COMMAND, SIMULATED, Lines, easy_pool, started
 
 FILES = 64
 """Which a process may have open once it has started; a quarter of them is kept from strangers."""
@@ -42,13 +42,13 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, bytes]] = {
 class Log:
     """The stderr of a process, read line by line while it runs."""
 
-    def __init__(self, stream: object) -> None:
+    def __init__(self, stream: Lines) -> None:
         self.lines: list[str] = []
         self._changed = threading.Condition()
         threading.Thread(target=self._read, args=(stream,), daemon=True).start()
 
-    def _read(self, stream: object) -> None:
-        for line in stream:  # type: ignore[attr-defined]  # the file of a Popen
+    def _read(self, stream: Lines) -> None:
+        for line in stream:
             with self._changed:
                 self.lines.append(line)
                 self._changed.notify_all()
@@ -87,7 +87,7 @@ def test_the_service_goes_on(name: str, tmp_path: Path) -> None:
             words = tuple(upstream if word == "POOL" else word for word in words)
         words = tuple(str(tmp_path / "record") if word == "RECORD" else word for word in words)
         process = stack.enter_context(started(*words, environment={"XDG_STATE_HOME": str(tmp_path)}))
-        log = Log(process.stderr)
+        log = Log(process.err)
         log.until(ready)
         listens = next(line for line in log.lines if "127.0.0.1:" in line and ("ready" in line or "http " in line))
         address = "127.0.0.1", int(listens.split("127.0.0.1:")[1].split()[0].strip("'"))

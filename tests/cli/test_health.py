@@ -19,7 +19,7 @@ from stratum_miner.monitoring.view import ProblemView
 
 from ..monitoring.served import PlayedMonitor, full_view, serving
 from ..network.web_server import dripping
-from .test_process import ADDRESS, SIMULATED, easy_pool, started, until_line
+from .test_process import ADDRESS, SIMULATED, Listened, easy_pool, started, until_line
 
 Ask = Callable[..., tuple[int, str, str]]
 
@@ -209,11 +209,10 @@ def test_a_problem_that_lasts_is_told(ask: Ask) -> None:
         assert "journal_incomplete" in err
 
 
-def _until_all(process: subprocess.Popen[str], *needles: str) -> dict[str, str]:
+def _until_all(process: Listened, *needles: str) -> dict[str, str]:
     """Return the first line of stderr with each needle, in any order."""
-    assert process.stderr is not None
     found: dict[str, str] = {}
-    for line in process.stderr:
+    for line in process.err:
         for needle in needles:
             if needle in line:
                 found.setdefault(needle, line)

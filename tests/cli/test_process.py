@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -25,15 +27,49 @@ COMMAND = [sys.executable, "-m", "stratum_miner"]
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 
 
+class Listened(subprocess.Popen[str]):
+    """A command whose two streams are read all the time. A program that writes into a pipe that nobody reads stops once
+    the pipe is full, and answers nothing: on a busy machine, a test takes long enough for that."""
+
+    def __init__(self, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        super().__init__(
+            [*COMMAND, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
+        assert self.stdout is not None
+        assert self.stderr is not None
+        self.out, self.err = Lines(self.stdout), Lines(self.stderr)
+
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
+        """Wait for the end of the process. Return the part of each stream that was not taken before."""
+        self.wait(timeout)
+        return "".join(self.out), "".join(self.err)
+
+
+class Lines:
+    """The lines of a stream, each of them once, as they come."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+
+    def _read(self, stream: IO[str]) -> None:
+        with stream:
+            for line in stream:
+                self._lines.put(line)
+        self._lines.put("")
+
+    def __iter__(self) -> Iterator[str]:
+        yield from iter(self._lines.get, "")
+        self._lines.put("")  # the end, for whoever asks again
+
+
 @contextmanager
-def started(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **(environment or {})},
-    )
+def started(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[Listened]:
+    process = Listened(*arguments, environment=environment)
     try:
         yield process
     finally:
@@ -49,17 +85,16 @@ SIMULATED = ("--backend", "simulated", "--backend-option", "hash_rate=1MH")
 """A device that finds its shares at this rate on any machine, also on a busy one."""
 
 
-def until_line(process: subprocess.Popen[str], needle: str) -> str:
+def until_line(process: Listened, needle: str) -> str:
     """Read stderr up to a line with a text. The time limit of the test is the deadline."""
-    assert process.stderr is not None
-    for line in process.stderr:
+    for line in process.err:
         if needle in line:
             return line
     raise AssertionError(f"the process ended without saying {needle!r}")
 
 
 @contextmanager
-def running_pool(*options: str, difficulty: str = "1e-3") -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running_pool(*options: str, difficulty: str = "1e-3") -> Iterator[tuple[Listened, str]]:
     pytest.importorskip("pbk")
     with started("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS, "--difficulty", difficulty, *options) as pool:
         line = until_line(pool, "ready")
@@ -356,11 +391,9 @@ def test_a_killed_miners_journal_is_continued_and_adds_up(tmp_path: Path, capsys
 def test_a_miner_goes_to_the_next_pool_when_the_first_dies() -> None:
     with easy_pool() as second:
         with easy_pool() as first:
-            miner = subprocess.Popen(
-                [*COMMAND, "mine", "-o", first, "-o", second, "-u", ADDRESS, *SIMULATED, "--until-shares", "40",
-                 "--json"],
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            )  # fmt: skip
+            miner = Listened(
+                *("mine", "-o", first, "-o", second, "-u", ADDRESS, *SIMULATED, "--until-shares", "40", "--json")
+            )
             until_line(miner, "share_accepted")
         out, err = miner.communicate(timeout=120)
     assert miner.returncode == 0, err

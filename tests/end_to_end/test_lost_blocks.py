@@ -1,14 +1,13 @@
 """``solo`` beside a node that is killed again and again and comes back without its last blocks."""
 
 import json
-import subprocess
-import sys
 import time
 from typing import Any
 
 from stratum_miner.bitcoin.sha256d import sha256d
 
 from ..cli.rpc_node import RpcNode, serving
+from ..cli.test_process import Listened
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 CRASHES = 3
@@ -55,12 +54,11 @@ class Chain(RpcNode):
 def test_no_block_is_lost_for_good() -> None:
     node = Chain()
     with serving(node) as port:
-        solo = subprocess.Popen(
-            [sys.executable, "-m", "stratum_miner", "solo", "--node", f"http://u:secretly@127.0.0.1:{port}",
-             "--address", ADDRESS, "--difficulty", "1e-7", "--until-blocks", str(BLOCKS), "--backend",
-             "simulated", "--backend-option", "hash_rate=2kH", "--time-limit", "200", "--json"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        solo = Listened(
+            *("solo", "--node", f"http://u:secretly@127.0.0.1:{port}", "--address", ADDRESS, "--difficulty", "1e-7"),
+            *("--backend", "simulated", "--backend-option", "hash_rate=2kH", "--until-blocks", str(BLOCKS)),
+            *("--time-limit", "200", "--json"),
+        )
         _until_height(node, solo, LOST + 3)
     for crash in range(CRASHES):
         known = list(node.hashes)
@@ -76,6 +74,6 @@ def test_no_block_is_lost_for_good() -> None:
     assert err.count("blocks_given_back") == CRASHES
 
 
-def _until_height(node: Chain, solo: subprocess.Popen[str], height: int) -> None:
+def _until_height(node: Chain, solo: Listened, height: int) -> None:
     while node.height < height and solo.poll() is None:
         time.sleep(0.02)
