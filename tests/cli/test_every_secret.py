@@ -29,8 +29,8 @@ from .one_command import run
 from .rpc_node import RpcNode, serving
 from .test_process import ADDRESS, Listened, started
 
-SIMULATED = ("--backend", "simulated", "--backend-option", "hash_rate=100kH")
-"""A device that finds some twenty shares per second for the pool below."""
+SIMULATED = ("--backend", "simulated", "--backend-option", "hash_rate=20kH")
+"""A device that finds some five shares per second for the pool below. A hook is run for each."""
 PASSWORD = 'hünter"2\\swordfish'
 """With what JSON, TOML and URLs spell otherwise."""
 PROXY_PASSWORD = "pr0xy@s3cret"

@@ -48,11 +48,13 @@ from .hostile import (
     refusing_answers,
     traces_in,
 )
-from .test_process import ADDRESS, COMMAND, SIMULATED
+from .test_process import ADDRESS, COMMAND
 
 TOKEN = "a-token-that-nobody-guesses"
 PATIENCE_S = 60.0
 """For a busy machine; nothing here takes a second on an idle one."""
+SIMULATED = ("--backend", "simulated", "--backend-option", "hash_rate=60kH")
+"""A device that finds some fourteen shares per second for the hostile pool. A hook is run for each."""
 LONGEST_LINE = 6 * 16384 + 1000
 """Bytes of a line of a log: a line of the protocol dump, each character spelt with six in JSON."""
 

@@ -259,7 +259,7 @@ def test_port_already_taken(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_output_into_a_closed_pipe_is_no_traceback() -> None:
     process = subprocess.Popen(
-        [*COMMAND, "bench", "--seconds", "0.01", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "luck", "--found", "3"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     process.stdout.close()

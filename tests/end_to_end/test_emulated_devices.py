@@ -26,12 +26,12 @@ from stratum_miner.work.share_result import ShareOutcome, ShareResult
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 SCRIPT = script_from_address(ADDRESS, Network.REGTEST)
 HASH_RATE = 250e3
-NONCE_DIFFICULTY = dict.fromkeys(KINDS, 2e-06) | {"icarus": 3e-5}
-"""29 nonces a second from each device; but two from an Icarus, which idles after each until new work has arrived."""
+NONCE_DIFFICULTY = dict.fromkeys(KINDS, 2e-06) | {"icarus": 2e-5}
+"""29 nonces a second from each device; but three from an Icarus, which idles after each until new work has arrived."""
 SHARE_DIFFICULTY = 1e-5
-"""One nonce of five is a share: sixty shares from each device."""
-NONCES = dict.fromkeys(KINDS, 300) | {"icarus": 20}
-"""300 nonces give the rate within 0.03 + 4 / sqrt(300) = 26 %: a device at half or at twice its rate is noticed."""
+"""One nonce of five is a share: forty shares from each device."""
+NONCES = dict.fromkeys(KINDS, 200) | {"icarus": 20}
+"""200 nonces give the rate within 0.03 + 4 / sqrt(200) = 31 %: a device at half or at twice its rate is noticed."""
 ROLLING = {"newpac", "r606", "compac-f"}
 """They try several versions in turn. Later chips count versions, too slowly at this rate for a test to see the next.
 
