@@ -150,7 +150,6 @@ class Proxy:
                 await self._miners.serve(listeners, self._stopping, task_status)
                 services.cancel_scope.cancel()
         finally:
-            self._events.deliver()
             self._events.raise_error()
 
     def stop(self) -> None:

@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.bitcoin.target import target_from_difficulty
-from stratum_miner.downstream.events import AnsweredWithError, DifficultySet, ShareToForward, SubscribePending
+from stratum_miner.downstream.events import (
+    AnsweredWithError,
+    AnsweredWithTrue,
+    DifficultySet,
+    ShareToForward,
+    SubscribePending,
+)
 from stratum_miner.downstream.miner_session import MinerSession
 from stratum_miner.downstream.share_counts import DownstreamShareCounts
 from stratum_miner.downstream.validator import Refused
@@ -299,3 +306,20 @@ def test_shares_of_all_connections_to_the_pool_have_one_memory() -> None:
     (refused,) = feed(session, miner.submit(miner.solve()))
     assert isinstance(refused, AnsweredWithError)
     assert refused.message.startswith("too many valid shares: 0 on the current jobs")
+
+
+@pytest.mark.parametrize(("easier", "is_forwarded"), [(0, True), (-1, False)])
+def test_a_share_whose_hash_is_exactly_the_pools_target_is_forwarded(easier: int, is_forwarded: bool) -> None:
+    """The miner has an easier difficulty of its own, so its share counts in either case."""
+    options = {"vardiff": VardiffConfig(minimum=1e-9)}
+    first, miner = new_session(new_translator(), **options), WireMiner()
+    feed(first, miner.login())
+    miner.receive(first.data_to_send())
+    share = miner.solve()
+    digest = sha256d(miner.jobs[-1].header(share[2], int(share[3], 16), int(share[4], 16)))
+    target = int.from_bytes(digest, "little") + easier
+    again, miner = new_session(new_translator(upstream_job(share_target=target)), **options), WireMiner()
+    feed(again, miner.request("mining.suggest_difficulty", 1e-9) + miner.login())
+    (event,) = feed(again, miner.submit(share))
+    assert isinstance(event, ShareToForward) is is_forwarded
+    assert isinstance(event, AnsweredWithTrue) is not is_forwarded

@@ -331,15 +331,15 @@ async def test_each_result_of_a_share_is_logged_with_its_time(autojump_clock: Cl
             for answer in ((True,), (None, [23, "low difficulty share", None])):
                 sent = await submit(miner, miner.miner.solve())
                 request = await pool.request("mining.submit")
-                await trio.sleep(1.2345)
+                await trio.sleep(1.23456)
                 await pool.reply(request, *answer)
                 await verdict(miner, sent)
     results = [line for line in logs if line["event"] in ("share_accepted", "share_rejected")]
     assert results == [
         {"event": "share_accepted", "log_level": "debug", "session": 1, "worker_name": "alice.rig", "reason": "",
-         "latency_ms": 1234.5},
+         "latency_ms": 1234.6},
         {"event": "share_rejected", "log_level": "info", "session": 1, "worker_name": "alice.rig",
-         "reason": "23: low difficulty share", "latency_ms": 1234.5},
+         "reason": "23: low difficulty share", "latency_ms": 1234.6},
     ]  # fmt: skip
     (left,) = [line for line in logs if line["event"] == "miner_left"]
     assert (left["accepted"], left["rejected"], left["refused"], left["stale"], left["lost"]) == (1, 1, 0, 0, 0)
