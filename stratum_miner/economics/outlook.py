@@ -117,8 +117,6 @@ def payback(
     """
     total, best_day, back = Decimal(0), 0, None
     for day in days(revenue_per_day, cost_per_day, assumptions):
-        if not day.pays and assumptions.price_growth <= 0 <= assumptions.growth:
-            break  # the price does not grow and the difficulty does not fall, so no later day pays either
         if day.total > total:
             total, best_day = day.total, day.number + 1
         if back is None and day.total >= outlay:

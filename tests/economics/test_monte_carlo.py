@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from stratum_miner.economics import monte_carlo, schemes
+from stratum_miner.economics import monte_carlo, odds, schemes
 from stratum_miner.economics.income import Operation
 
 RIG = Operation(
@@ -103,6 +103,13 @@ def test_a_seed_draws_the_same_counts_in_every_version(mean: float, counts: list
 @pytest.mark.parametrize(("formula", "agrees"), [(0.9, False), (1.0, True), (1.5, True), (2.0, True), (2.1, False)])
 def test_the_bounds_of_an_interval_belong_to_it(formula: float, agrees: bool) -> None:
     assert monte_carlo.Agreement("x", formula, 1.5, 1.0, 2.0).agrees == agrees
+
+
+def test_the_bounds_of_a_confidence_interval_belong_to_it() -> None:
+    interval = odds.count_interval(10)
+    for mean, is_in in ((0.999, False), (1.0, True)):
+        assert monte_carlo._interval_holds(interval.low * mean, 10) is is_in
+        assert monte_carlo._interval_holds(interval.high / mean, 10) is is_in
 
 
 def test_too_few_runs_are_refused() -> None:

@@ -253,9 +253,9 @@ class KernelNode(Node):
         self._log = None
         failures = [match[1] for line in self._lines if (match := _NOT_WRITTEN.search(line))]
         if self._lock is not None:
-            if was_open and not failures:
-                self._lock.truncate(0)
-            self._lock.close()
+            with self._lock:
+                if was_open and not failures:
+                    self._lock.truncate(0)
             self._lock = None
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)

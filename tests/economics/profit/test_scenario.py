@@ -185,6 +185,7 @@ def test_what_is_missing_or_contradicts(given: dict[str, str | None], words: str
 def test_a_resale_of_the_whole_price_and_a_reward_of_fees_alone() -> None:
     assert scenario(resale="3", capex="3", lifetime="1").depreciation_per_day == 0
     assert scenario(subsidy="0", fees="0.1").operation.block_reward == D("0.1")
+    assert scenario(subsidy="3", fees="3").operation.block_reward == 6
     assert scenario(subsidy="0", fees="0.1").assumptions.subsidy_share == 0
 
 

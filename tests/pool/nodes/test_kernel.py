@@ -377,6 +377,24 @@ async def test_a_damaged_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             pass
 
 
+@pytest.mark.parametrize(
+    ("free", "reason"),
+    [(5_000_000, "expected 84 MB of free space, got 5 MB"), (80 << 20, "is it a regtest data directory?")],
+)
+def test_a_temporary_chain_that_cannot_be_opened_may_lack_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, reason: str
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_bavail=free, f_frsize=1))
+    assert KernelNode()._storage_reason(tmp_path).startswith(reason)
+
+
+def test_a_directory_that_another_program_has_locked_is_in_use(tmp_path: Path) -> None:
+    node = KernelNode(tmp_path)
+    for reason in ("IO error: lock /chain/LOCK: Resource temporarily unavailable", "Error opening block database"):
+        node._note_line(f"2026-12-01T00:00:00Z [error] Failed to create chainstate manager: {reason}\n")
+    assert "another" in node._storage_reason(tmp_path)
+
+
 async def test_a_chainstate_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "chainstate").mkdir()
     (tmp_path / "chainstate" / "CURRENT").write_text("junk")
