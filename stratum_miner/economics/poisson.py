@@ -13,6 +13,11 @@ _MANY = 1e5
 """Number of expected events from which the approximation of Wilson and Hilferty is used."""
 
 
+def probability(count: int, mean: float) -> float:
+    """Return the probability of exactly ``count`` events, if ``mean`` events are expected; ``mean`` is above 0."""
+    return math.exp(count * math.log(mean) - mean - math.lgamma(count + 1))
+
+
 def cdf(count: int, mean: float) -> float:
     """Return the probability of at most ``count`` events, if ``mean`` events are expected."""
     if count < 0:
@@ -22,7 +27,7 @@ def cdf(count: int, mean: float) -> float:
     if mean >= _MANY:
         shape = count + 1.0
         return 0.5 * math.erfc(3 * math.sqrt(shape / 2) * ((mean / shape) ** (1 / 3) - 1 + 1 / (9 * shape)))
-    term = math.exp(count * math.log(mean) - mean - math.lgamma(count + 1))
+    term = probability(count, mean)
     return _down(count, mean, term) if count < mean else 1 - _above(count, mean, term)
 
 

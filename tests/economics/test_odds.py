@@ -1,10 +1,11 @@
 """Odds at the edges: exactly as much as expected, exactly the mean, nothing found."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 
-from stratum_miner.economics import odds
+from stratum_miner.economics import odds, poisson
 from stratum_miner.economics.odds import Luck
 
 
@@ -61,6 +62,52 @@ def test_each_bound_of_an_interval_leaves_half_of_the_rest_outside(count: int, c
 def test_an_interval_is_as_exact_as_its_closed_form() -> None:
     assert odds.count_interval(0).high == pytest.approx(-math.log(0.025), rel=1e-15)
     assert odds.count_interval(1).low == pytest.approx(-math.log(0.975), rel=1e-13)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 100, 5_000, 99_000, 99_381, 100_623, 10**6, 10**9])
+@pytest.mark.parametrize("confidence", [0.01, 0.5, 0.95, 0.999])
+def test_a_bound_is_where_bisection_finds_it(count: int, confidence: float) -> None:
+    """Also near 100,000 expected events, where another method for probabilities begins."""
+    tail = (1 - confidence) / 2
+
+    def bisected(is_below: Callable[[float], bool]) -> float:
+        low, high = 0.0, 2.0 * count + 20
+        while low < (middle := (low + high) / 2) < high:
+            low, high = (middle, high) if is_below(middle) else (low, middle)
+        return middle
+
+    low = bisected(lambda mean: 1 - poisson.cdf(count - 1, mean) < tail)
+    high = bisected(lambda mean: poisson.cdf(count, mean) > tail)
+    interval = odds.count_interval(count, confidence)
+    assert (interval.low, interval.high) == pytest.approx((low, high), rel=1e-11)
+
+
+@pytest.mark.parametrize("confidence", [1e-9, 1 - 1e-6, 1 - 1e-15, 1 - 2**-53])
+@pytest.mark.parametrize("count", [1, 40, 90_000, 10**9])
+def test_every_confidence_below_1_has_an_interval(count: int, confidence: float) -> None:
+    interval = odds.count_interval(count, confidence)
+    assert 0 < interval.low < interval.high
+    assert abs(interval.low - count) < 9 * math.sqrt(count)
+    assert interval.high - count < 9 * math.sqrt(count) + 40
+
+
+def test_an_interval_of_many_shares_takes_few_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new share has an interval, and such a probability takes a tenth of a millisecond where it is not quickly 1.
+
+    Up to the power of two below the count, it is.
+    """
+    asked: list[float] = []
+    real = poisson.cdf
+
+    def cdf(count: int, mean: float) -> float:
+        asked.append(mean)
+        return real(count, mean)
+
+    monkeypatch.setattr(poisson, "cdf", cdf)
+    for count in (5_003, 20_003, 90_003):
+        asked.clear()
+        odds.count_interval(count)
+        assert len([mean for mean in asked if count / 2 < mean < 2 * count]) <= 13, asked
 
 
 def test_waits_and_shares() -> None:
