@@ -14,9 +14,11 @@ ROOT = Path(__file__).parents[1]
 
 
 def copied(to: Path) -> Path:
-    """The package once more, inside ``to``."""
+    """The package once more, inside ``to``, with its compiled modules, which take a second and a half to make again.
+    Python makes again those whose source a test changes.
+    """
     copy = to / "stratum_miner"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, copy)
     shutil.copy(_native.__file__, copy / "backends" / "cpu")
     return copy
 

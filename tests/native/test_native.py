@@ -62,7 +62,11 @@ def own_compiler() -> str:
 
 @pytest.fixture(scope="module")
 def kernels(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Objects as a release has them: without assertions, but for those that stay."""
+    """Objects as a release has them: without assertions, but for those that stay. The installation has made them."""
+    newest = max(source.stat().st_mtime for source in NATIVE.iterdir())
+    for library in NATIVE.parent.glob("build/*/native/libsha256d.a"):
+        if library.stat().st_mtime > newest:
+            return [str(library)]
     return compile_kernels(own_compiler(), tmp_path_factory.mktemp("kernels"), "-O2", "-DNDEBUG")
 
 
@@ -113,6 +117,12 @@ def refused(tmp_path_factory: pytest.TempPathFactory, kernels: list[str]) -> Pat
     target = tmp_path_factory.mktemp("native") / "refused"
     link(own_compiler(), target, "-O2", "-DNDEBUG", program="refused.c", kernels=kernels)
     return target
+
+
+def test_no_kernel_has_what_a_compiler_warns_of() -> None:
+    """As far as the compiler sees it without optimization; the second tier, which optimizes, lets no other through."""
+    command = [own_compiler(), "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{NATIVE}", "-fsyntax-only"]
+    subprocess.run([*command, *map(str, sorted(NATIVE.glob("*.c")))], check=True)
 
 
 def every_usable(done: subprocess.CompletedProcess[str]) -> set[str]:
@@ -189,7 +199,7 @@ def test_widths_that_a_template_cannot_take_do_not_compile(tmp_path: Path, defin
     source = (NATIVE / "sha256d_avx2.c").read_text()
     assert "#define VERSIONS 16" in source
     (tmp_path / "wrong.c").write_text(source.replace("#define VERSIONS 16", f"#define {define}"))
-    command = [own_compiler(), "-std=gnu11", f"-I{NATIVE}", "-c", str(tmp_path / "wrong.c"), "-o", os.devnull]
+    command = [own_compiler(), "-std=gnu11", f"-I{NATIVE}", "-fsyntax-only", str(tmp_path / "wrong.c")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "static assertion failed" in done.stderr
