@@ -7,7 +7,7 @@ import structlog
 from cyclopts import Parameter
 
 from stratum_miner.app.daemon import stats_api
-from stratum_miner.app.daemon.pool_run import pool_config, running_pool, until_stopped
+from stratum_miner.app.daemon.pool_run import log_chain, pool_config, running_pool, until_stopped
 from stratum_miner.app.daemon.pool_status import summary
 from stratum_miner.app.options import capture, common, http_access, listen_address, node_access
 from stratum_miner.app.options.listen_address import parse_listen
@@ -45,6 +45,7 @@ def pool(
     node_cookie: node_access.NodeCookie = None,
     node_password_file: node_access.NodePasswordFile = None,
     data_dir: node_access.DataDirectory = None,
+    network_difficulty: node_access.NetworkDifficulty = None,
     difficulty: Difficulty = REGTEST_DIFFICULTY,
     vardiff: VardiffOption = None,
     min_difficulty: MinimumDifficultyOption = None,
@@ -78,7 +79,8 @@ def pool(
     Exit code 1: the node refuses the requests of the pool, or the pool can no longer listen or record.
     """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
-    node_access.check_installed(node)
+    if network_difficulty is None:
+        node_access.check_installed(node)
     http_access.check_installed(http)
     host, port = parse_listen(listen)
     faults = _faults(fault or [])
@@ -108,7 +110,13 @@ def pool(
         for listener in await listen_address.open_listeners(host, port):
             await listener.aclose()
         async with node_access.ready(
-            node, stop, address=address, data_dir=data_dir, cookie=node_cookie, password_file=node_password_file
+            node,
+            stop,
+            address=address,
+            data_dir=data_dir,
+            cookie=node_cookie,
+            password_file=node_password_file,
+            network_difficulty=network_difficulty,
         ) as opened:
             if opened is None:
                 return
@@ -122,6 +130,7 @@ def pool(
                 low=min_difficulty,
                 high=max_difficulty,
             )
+            await log_chain(opened, config, faults)
             async with running_pool(opened, config, recorder=recorder, faults=faults, seed=seed) as (running, url):
                 snapshot = running.snapshot
                 if faults:

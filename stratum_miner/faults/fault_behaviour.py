@@ -63,6 +63,8 @@ class FaultState:
     """The version mask that the pool granted, as 8 hex digits."""
     difficulty: float = 1
     """The difficulty that the pool set last."""
+    extranonce2_size: int = 0
+    """Number of bytes of the extranonce2 that the pool set in its reply to mining.subscribe; 0 before this reply."""
 
     def nth(self, what: str) -> int:
         """Add one to the counter with the name ``what``, and return its new value."""
@@ -91,3 +93,5 @@ class PoolFault:
     """Maximum of a numeric parameter."""
     is_time: bool = False
     """Whether the parameter is a time in seconds, which may have a unit."""
+    if_blocks: str = ""
+    """How the fault acts if every share is a block, as on regtest; empty if this makes no difference."""

@@ -120,6 +120,8 @@ class FaultFilter:
         result = message.get("result")
         if parsed.is_reply and parsed.method == "mining.configure" and isinstance(result, dict):
             self._state.mask = str(result.get("version-rolling.mask", self._state.mask))[:_MASK_DIGITS]
+        if parsed.is_reply and parsed.method == "mining.subscribe" and isinstance(result, list):
+            self._state.extranonce2_size = next((size for size in result[2:3] if isinstance(size, int)), 0)
         if parsed.is_call("mining.set_difficulty") and parsed.params and isinstance(parsed.params[0], int | float):
             self._state.difficulty = parsed.params[0]
 

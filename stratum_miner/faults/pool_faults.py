@@ -247,7 +247,10 @@ def _bad_extranonce(state: FaultState, line: ProtocolLine) -> Iterable[FilterAct
 def _changed_extranonce(state: FaultState, line: ProtocolLine) -> Iterable[FilterAction] | None:
     if not line.is_call("mining.notify"):
         return None
-    change = _call("mining.set_extranonce", f"{state.rng.getrandbits(32):08x}", state.rng.choice((2, 3, 4, 8)))
+    # The size is wrong, too: otherwise the share is a block by chance where the network difficulty is very low, as on
+    # regtest, and the pool accepts a block whatever its share difficulty is.
+    size = state.rng.choice([size for size in (2, 3, 4, 8) if size != state.extranonce2_size])
+    change = _call("mining.set_extranonce", f"{state.rng.getrandbits(32):08x}", size)
     return _also(line, change, _with(line, id=None))
 
 
@@ -367,7 +370,12 @@ POOL_FAULTS: Mapping[str, PoolFault] = {
         PoolFault("error-forms", "rejects every other share, each time with an error of another form", _error_forms),
         PoolFault("refuse-worker", "refuses every worker", _refuse_worker),
         PoolFault("no-jobs", "sends no jobs", _no_jobs),
-        PoolFault("stuck-job", "sends only the first job", _stuck_job),
+        PoolFault(
+            "stuck-job",
+            "sends only the first job",
+            _stuck_job,
+            if_blocks="the first share is a block, so the pool rejects all later shares of the first job as stale",
+        ),
         PoolFault("flood-jobs", "sends each job N more times, with other ids", _flood(clean=False), 1000, 1, 100_000),
         PoolFault(
             "clean-storm",

@@ -117,6 +117,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         **_for(f"{SERVICES}test_a_pool_listens_pays_and_prints_as_it_is_told", "--address --listen --json"),
         **_for(f"{SERVICES}test_the_difficulty_of_a_pool", "--difficulty --min-difficulty --max-difficulty"),
         "--vardiff": f"{SERVICES}test_vardiff_aims_at_the_time_that_was_given",
+        "--network-difficulty": f"{SERVICES}test_a_pool_serves_a_chain_of_the_difficulty_that_was_asked_for",
         **_for(f"{SERVICES}test_the_seed_of_a_pool_reaches_its_faults", "--fault --seed"),
         **_for(f"{TOOLS}test_a_recording_keeps_secrets_only_if_it_is_to", "--record --record-secrets"),
     },

@@ -15,6 +15,7 @@ from stratum_miner.app.options import node_access
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.backends.asic.device_spec import DeviceSpec
 from stratum_miner.bitcoin.address import Network, script_from_address
+from stratum_miner.bitcoin.target import difficulty_from_target, target_from_bits
 from stratum_miner.cli import bench, demo, device, devices, emulate, load, main, pool, proxy, replay, solo, tap
 from stratum_miner.pool import Pool
 from stratum_miner.testing.scripted_node import ScriptedNode, make_template
@@ -130,6 +131,54 @@ def test_a_pool_listens_pays_and_prints_as_it_is_told(
     assert serve(monkeypatch, visit, "--json") == ExitCode.OK
     assert script_from_address(ADDRESS, Network.REGTEST).hex() in jobs[0][3]
     assert json.loads(capsys.readouterr().out)["height"] == 101
+
+
+MEMORY = ("pool", "--address", ADDRESS, "--listen", "127.0.0.1:0", "--network-difficulty")
+BLOCKS = {
+    "0.01": ["chain_in_memory", "every_share_is_a_block", "fault_limited", "misbehaving"],
+    "0.5": ["chain_in_memory", "misbehaving"],
+}
+"""What is logged before the pool is ready, by the network difficulty, at a share difficulty of 0.25."""
+
+
+@pytest.mark.parametrize("difficulty", BLOCKS)
+def test_a_pool_serves_a_chain_of_the_difficulty_that_was_asked_for(
+    difficulty: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs: list[list[Any]] = []
+
+    async def until_stopped(_running: Pool, _stop: object, url: str, _beside: object) -> None:
+        jobs.append((await first_job(url, "x"))[1])
+
+    monkeypatch.setattr(pool, "until_stopped", until_stopped)
+    monkeypatch.setattr(node_access, "require", None)  # no extra is needed
+    options = ("--difficulty", "0.25", "--fault", "stuck-job", "--fault", "bytewise", "--log-format", "json")
+    assert main.run([*MEMORY, difficulty, *options]) == ExitCode.OK
+    wanted = float(difficulty)
+    assert wanted <= difficulty_from_target(target_from_bits(int(jobs[0][6], 16))) < wanted * 1.0001
+    logs = map(json.loads, capsys.readouterr().err.splitlines())
+    told = [line for line in logs if line["event"] in BLOCKS["0.01"]]
+    assert [line["event"] for line in told] == BLOCKS[difficulty]
+    assert told[0]["not_checked"] == "scripts, signatures and transactions other than the coinbase"
+    assert [line["fault"] for line in told if "fault" in line] == ["stuck-job"] * (wanted < 0.25)
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("0",), "expected a finite number of at least 4.65654e-10, the difficulty of regtest, got 0"),
+        (("1", "--node", "http://u:p@127.0.0.1:1"), "got --node or STRATUM_MINER_NODE. Leave out one of the two"),
+        (("1", "--data-dir", "x"), "got --data-dir. Leave out one of the two"),
+        (("1", "--node-cookie", "x"), "got --node-cookie. Leave out one of the two"),
+    ],
+    ids=["too_low", "node", "data_dir", "cookie"],
+)
+def test_a_chain_in_memory_that_cannot_be(
+    words: tuple[str, ...], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run([*MEMORY, *words]) == ExitCode.USAGE
+    assert text in capsys.readouterr().err.replace("\n", " ")
+    assert not Path("x").exists()
 
 
 def test_the_seed_of_a_pool_reaches_its_faults(node: ScriptedNode, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -233,9 +233,13 @@ def test_bad_extranonce() -> None:
 
 
 def test_changed_extranonce() -> None:
-    heard = hear("changed-extranonce", [JOB])
-    assert methods(heard) == ["mining.notify", "mining.set_extranonce", "mining.notify"]
-    assert heard.miner[2] == JOB
+    for size in (2, 3, 4, 8):
+        subscribed: Message = {"id": 9, "result": [[], "01020304", size], "error": None}
+        said: list[Message] = [{"id": 9, "method": "mining.subscribe", "params": []}, subscribed, *[JOB] * 20]
+        heard = hear("changed-extranonce", said)
+        assert methods(heard) == ["mining.notify", "mining.set_extranonce", "mining.notify"] * 20
+        assert heard.miner[3::3] == [JOB] * 20
+        assert {each["params"][1] for each in heard.miner[2::3]} == {2, 3, 4, 8} - {size}, "always another size"
 
 
 def test_mask_changes() -> None:

@@ -20,6 +20,8 @@ from stratum_miner.faults.inner_listener import InnerListener
 from stratum_miner.faults.pool_faults import POOL_FAULTS
 from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.pool import Pool, PoolConfig, open_pool
+from stratum_miner.pool.nodes.base import Node
+from stratum_miner.pool.nodes.memory import LOWEST_DIFFICULTY, MemoryNode
 from stratum_miner.testing.scripted_node import HARD_BITS, ScriptedNode, make_template
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 from tests.downstream.wire_client import MemoryListener
@@ -73,7 +75,7 @@ class Watch:
 
 
 @asynccontextmanager
-async def mining_on(*faults: str) -> AsyncIterator[tuple[Miner, Watch]]:
+async def mining_on(*faults: str, seed: int = 1, node: Node | None = None) -> AsyncIterator[tuple[Miner, Watch]]:
     """A simulated miner on our pool behind these faults, in memory."""
     outside = InnerListener()
     config = PoolConfig(payout_script=b"\x51", port=0, difficulty=1e-6, notify_interval=20)
@@ -82,9 +84,9 @@ async def mining_on(*faults: str) -> AsyncIterator[tuple[Miner, Watch]]:
     async def connect(url: PoolUrl, seconds: float) -> trio.abc.Stream:
         return await outside.connect()
 
-    node = ScriptedNode(make_template(nbits=HARD_BITS))
+    chain = node or ScriptedNode(make_template(nbits=HARD_BITS))
     async with behind_faults(
-        lambda inner: open_pool(node, config, listeners=inner), faults, seed=1, listeners=[outside]
+        lambda inner: open_pool(chain, config, listeners=inner), faults, seed=seed, listeners=[outside]
     ):
         miner = Miner(
             PoolSettings(url=PoolUrl("pool.example", 3333), worker_name="worker"),
@@ -111,6 +113,32 @@ async def test_the_miner_outlives_it(name: str, autojump_clock: trio.testing.Moc
         snapshot = miner.snapshot()
         assert snapshot.found == snapshot.shares.total  # every share has a fate
         assert snapshot.hardware_errors == 0
+
+
+@pytest.mark.parametrize("difficulty", [LOWEST_DIFFICULTY, 1.0], ids=["every_share_is_a_block", "no_share_is_a_block"])
+@pytest.mark.parametrize("fault", ["changed-extranonce", "reject-all"])
+async def test_a_fault_that_rejects_every_share_does_so_on_every_chain(
+    fault: str, difficulty: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    for seed in range(6):
+        chain = MemoryNode(difficulty)
+        async with mining_on(fault, seed=seed, node=chain) as (miner, watch), trio.open_nursery() as nursery:
+            nursery.start_soon(miner.run)
+            with trio.fail_after(86400):
+                while watch.fates.total() < 8:
+                    await watch.changed.wait()
+            miner.stop()
+        assert watch.fates[ShareOutcome.ACCEPTED] == 0
+
+
+async def test_a_job_that_stays_is_mined_on_where_a_share_is_no_block(autojump_clock: trio.testing.MockClock) -> None:
+    async with mining_on("stuck-job", node=MemoryNode(1.0)) as (miner, watch), trio.open_nursery() as nursery:
+        nursery.start_soon(miner.run)
+        with trio.fail_after(86400):
+            while watch.fates.total() < 8:
+                await watch.changed.wait()
+        miner.stop()
+    assert watch.fates[ShareOutcome.ACCEPTED] >= 8
 
 
 async def test_the_miner_outlives_several_faults_at_once(autojump_clock: trio.testing.MockClock) -> None:

@@ -13,12 +13,15 @@ from stratum_miner.app.options.listen_address import failing_with_listeners
 from stratum_miner.app.process import signals
 from stratum_miner.app.process.exit_codes import UsageError
 from stratum_miner.app.process.garbage_collection import keep_old_objects
+from stratum_miner.bitcoin.address import Network
+from stratum_miner.bitcoin.target import difficulty_from_target, target_from_bits
 from stratum_miner.capture.recorder import RecordedListener, Recorder
 from stratum_miner.downstream.vardiff import VardiffConfig
 from stratum_miner.faults.fault_filter import ChosenFault
 from stratum_miner.faults.faulty_server import behind_faults
 from stratum_miner.pool import Pool, PoolConfig, PoolEvent, open_pool
 from stratum_miner.pool.nodes.base import Node
+from stratum_miner.pool.nodes.memory import CHECKED, NOT_CHECKED, MemoryNode
 
 log = structlog.get_logger("stratum_miner")
 
@@ -45,6 +48,31 @@ def pool_config(
         )
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+async def log_chain(node: Node, config: PoolConfig, faults: Sequence[ChosenFault] = ()) -> None:
+    """Log what a user must know about the chain of ``node`` to interpret the results of a test: what the node does not
+    check, and whether every share of the pool is a block. For each of ``faults`` that then acts in another way, log how
+    it acts. On other chains than regtest, log nothing.
+
+    Raises NodeError if the node gives no template.
+    """
+    if node.network is not Network.REGTEST:
+        return
+    network = difficulty_from_target(target_from_bits((await node.get_template()).nbits))
+    if isinstance(node, MemoryNode):
+        log.info("chain_in_memory", network_difficulty=network, checked=CHECKED, not_checked=NOT_CHECKED)
+    if network > config.difficulty:
+        return
+    log.info(
+        "every_share_is_a_block",
+        network_difficulty=network,
+        difficulty=config.difficulty,
+        advice="for shares that are no blocks, use --network-difficulty with a value above --difficulty",
+    )
+    for chosen in faults:
+        if chosen.fault.if_blocks:
+            log.warning("fault_limited", fault=str(chosen), reason=chosen.fault.if_blocks)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from stratum_miner.exception_groups import leading_cause
 from stratum_miner.installation import require
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import Node, NodeError
+from stratum_miner.pool.nodes.memory import CHECKED, NOT_CHECKED, MemoryNode
 from stratum_miner.pool.nodes.retry import NodeRetry
 
 log = structlog.get_logger("stratum_miner")
@@ -54,6 +55,16 @@ DataDirectory: TypeAlias = Annotated[
         negative=(),
     ),
 ]
+NetworkDifficulty: TypeAlias = Annotated[
+    float | None,
+    Parameter(
+        name="--network-difficulty",
+        help="Instead of a node, use a block chain in memory with this network difficulty. Above the share difficulty, "
+        f"not every share is a block. The chain checks {CHECKED} of a block. It does not check {NOT_CHECKED}. "
+        "--address must be one of regtest. [default: the chain of --node]",
+        negative=(),
+    ),
+]
 PayoutAddress: TypeAlias = Annotated[
     str,
     Parameter(name="--address", help="Payout address of the blocks. It must belong to the block chain of --node."),
@@ -86,14 +97,20 @@ async def ready(
     cookie: Path | None = None,
     password_file: Path | None = None,
     time_limit: float | None = None,
+    network_difficulty: float | None = None,
 ) -> AsyncIterator[Node | None]:
     """Wait until the Bitcoin node gives a block template, then yield the node. Each reason for waiting is logged.
 
     Yields None if the command is stopped while it waits. Raises UsageError for a bad option, or if ``address`` does not
     belong to the block chain of the node. Raises CommandFailed if the node gives no block template within
     ``time_limit`` seconds, or for an error that waiting cannot solve.
+
+    With ``network_difficulty``, the node is a block chain in memory with this difficulty.
     """
-    node = _node(spec, data_dir, cookie, password_file)
+    if network_difficulty is None:
+        node = _node(spec, data_dir, cookie, password_file)
+    else:
+        node = _memory_node(network_difficulty, spec, data_dir, cookie, password_file)
     _check_address(address)
     with _command_failing():
         async with AsyncExitStack() as stack:
@@ -153,6 +170,22 @@ def _node(spec: str, data_dir: Path | None, cookie: Path | None, password_file: 
         return open_node(spec, data_dir=data_dir, cookie_file=cookie, password=password)
     except ValueError as error:
         raise UsageError(f"--node: {error}") from None
+
+
+def _memory_node(
+    difficulty: float, spec: str, data_dir: Path | None, cookie: Path | None, password_file: Path | None
+) -> Node:
+    others = {"--data-dir": data_dir, "--node-cookie": cookie, "--node-password-file": password_file}
+    given = [name for name, value in others.items() if value is not None]
+    if spec != "kernel" or given:
+        raise UsageError(
+            f"--network-difficulty: expected no other node, because it uses a block chain in memory, "
+            f"got {given[0] if spec == 'kernel' else '--node or STRATUM_MINER_NODE'}. Leave out one of the two"
+        )
+    try:
+        return MemoryNode(difficulty)
+    except ValueError as error:
+        raise UsageError(f"--network-difficulty: {str(error).partition(': ')[2]}") from None
 
 
 @contextmanager

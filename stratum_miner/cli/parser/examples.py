@@ -81,7 +81,7 @@ BEGINNERS: Mapping[str, tuple[str, ...]] = {
     "config check": _OF_A_FILE,
     "config show": _OF_A_FILE,
     "solo": ("--address", "--node", "--node-cookie", "--threads", "--until-blocks", "--time-limit"),
-    "pool": ("--address", "--listen", "--node", "--difficulty", "--vardiff", "--fault"),
+    "pool": ("--address", "--listen", "--node", "--network-difficulty", "--difficulty", "--vardiff", "--fault"),
     "proxy": ("--listen", "--url", "--user", "--pass", "--worker-names", "--vardiff"),
     "tap": ("--record", "--rule"),
     "replay": ("--to", "--listen", "--pace", "--user"),
