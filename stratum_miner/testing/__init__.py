@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from stratum_miner.testing.lab_tls import LabTls
     from stratum_miner.testing.manual_pool import REGTEST_JOB, ManualPool
+    from stratum_miner.testing.on_demand_backend import OnDemandBackend, ShareKind
     from stratum_miner.testing.portal_lab import (
         AsyncLab,
         AsyncMiner,
@@ -57,9 +58,11 @@ _MODULES = {
     "LabTimeout": "testing.transcript",
     "LabTls": "testing.lab_tls",
     "ManualPool": "testing.manual_pool",
+    "OnDemandBackend": "testing.on_demand_backend",
     "REGTEST_JOB": "testing.manual_pool",
     "ScriptedNode": "testing.scripted_node",
     "ScriptedWorkSource": "testing.work_source",
+    "ShareKind": "testing.on_demand_backend",
     "Side": "capture.record",
     "SyncLab": "testing.portal_lab",
     "SyncMiner": "testing.portal_lab",
@@ -93,8 +96,10 @@ __all__ = [
     "LabTimeout",
     "LabTls",
     "ManualPool",
+    "OnDemandBackend",
     "ScriptedNode",
     "ScriptedWorkSource",
+    "ShareKind",
     "Side",
     "SyncLab",
     "SyncMiner",

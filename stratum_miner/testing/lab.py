@@ -7,7 +7,7 @@ a time limit is exceeded. No method waits for a fixed time.
 
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from random import Random
@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import trio
 
-from stratum_miner.bitcoin.target import bits_from_target, expected_hashes, target_from_difficulty
+from stratum_miner.bitcoin.target import expected_hashes
 from stratum_miner.capture import rules as tap_rules
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import RecordedListener, record_connections
@@ -31,19 +31,21 @@ from stratum_miner.miner import JobStarted, Miner, MinerEvent, MinerSnapshot
 from stratum_miner.pool import Pool, PoolConfig, PoolSnapshot, open_pool
 from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import Node
-from stratum_miner.testing.on_demand_backend import OnDemandBackend
-from stratum_miner.testing.scripted_node import ScriptedNode, make_template
-from stratum_miner.testing.transcript import LabMessage, Transcript
-from stratum_miner.work.share_result import ShareResult
+from stratum_miner.pool.nodes.memory import MemoryNode
+from stratum_miner.testing.on_demand_backend import OnDemandBackend, ShareKind, why_impossible
+from stratum_miner.testing.transcript import LabMessage, LabTimeout, Transcript
+from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 TIMEOUT = 30.0
 """Default time limit of every wait, in seconds: enough for a busy computer, and not too long for a person."""
 SHARE_DIFFICULTY = 1e-6
 """Default share difficulty of a pool: about 4,300 hashes per share."""
 NETWORK_DIFFICULTY = 1e-4
-"""Default network difficulty of a scripted node: about 430,000 hashes per block."""
+"""Default network difficulty of a chain in memory: about 430,000 hashes per block."""
 MOST_HASHES = 4e9
 """Maximum expected number of hashes per share: one processor core needs about a minute for them."""
+NEXT_BLOCK_SECONDS = 2.0
+"""Time limit of the wait for a job on the next block, after the pool has accepted a block, in seconds."""
 PAYOUT_SCRIPT = b"\x51"
 CONNECT_SECONDS = 10.0
 
@@ -95,14 +97,12 @@ class LabPool:
         Return the height of the block that the new job is for. Raises LabError if the pool was made with
         ``node="kernel"``.
         """
-        if not isinstance(self._node, ScriptedNode):
+        if not isinstance(self._node, MemoryNode):
             raise LabError(
-                "new_block: expected a pool with node='scripted', got node='kernel'. To find a block on a kernel node, "
+                "new_block: expected a pool with node='memory', got node='kernel'. To find a block on a kernel node, "
                 "use mine_block() of a miner"
             )
-        before = self._node.template
-        self._node.push(make_template(before.height + 1, nbits=before.nbits, curtime=before.curtime + 1))
-        return before.height + 1
+        return (await self._node.add_block()).height + 1
 
 
 class LabMiner:
@@ -117,6 +117,8 @@ class LabMiner:
         self.outcomes: list[ShareResult] = []
         self.difficulty: float | None = None
         """The share difficulty of the current job; None before the first job."""
+        self._extended: bytes | None = None
+        """The previous block of the last block that the pool accepted, until the next share is asked for."""
         self._backend = OnDemandBackend(seed=seed)
         self.miner = Miner(
             settings,
@@ -137,19 +139,28 @@ class LabMiner:
             self.transcript.wake()
 
     async def submit_one(self, within: float = TIMEOUT) -> ShareResult:
-        """Find one share, submit it, and return its result: outcome, reason, latency and the share itself.
+        """Find one share, submit it, and return its result: outcome, reason, latency and the share itself. The share is
+        no block, unless every share of the job is a block.
 
         Raises LabTimeout if no job or no result comes within ``within`` seconds. Raises LabError if the miner has
         stopped, or if the difficulty of the job is too high for a test.
         """
-        return await self._find(block=False, within=within)
+        return await self._find(ShareKind.ANY, within)
+
+    async def submit_non_block(self, within: float = TIMEOUT) -> ShareResult:
+        """Find one share that is surely no block, submit it, and return its result.
+
+        Raises LabTimeout and LabError for the same reasons as ``submit_one``. Raises LabError also if every share of
+        the job is a block.
+        """
+        return await self._find(ShareKind.NON_BLOCK, within)
 
     async def mine_block(self, within: float = TIMEOUT) -> ShareResult:
         """Find one share that is also a block, submit it, and return its result.
 
         Raises LabTimeout and LabError for the same reasons as ``submit_one``.
         """
-        return await self._find(block=True, within=within)
+        return await self._find(ShareKind.BLOCK, within)
 
     async def until_difficulty(self, wanted: DifficultyGoal, within: float = TIMEOUT) -> float:
         """Wait until the current job has the share difficulty ``wanted``, and return its share difficulty.
@@ -184,10 +195,17 @@ class LabMiner:
         """Stop the miner gracefully, as Ctrl-C would."""
         self.miner.stop()
 
-    async def _find(self, *, block: bool, within: float) -> ShareResult:
+    async def _find(self, kind: ShareKind, within: float) -> ShareResult:
         await self._until(lambda: self.miner.scheduler.job is not None, "a job", within)
+        await self._wait_for_next_block()
         job = self.miner.scheduler.job
         if job is not None:
+            if impossible := why_impossible(job, kind):
+                raise LabError(
+                    f"expected {kind.value}, but {impossible}. Use a pool with a higher network difficulty, as one of "
+                    "the laboratory with node='memory', or 'stratum-miner pool --network-difficulty'"
+                )
+            block = kind is ShareKind.BLOCK
             target = min(job.share_target, job.network_target) if block else job.share_target
             if expected_hashes(target) > MOST_HASHES:
                 option, value = (
@@ -195,9 +213,26 @@ class LabMiner:
                 )
                 raise LabError(f"{option}: expected a value below 1, so that a test can find shares, got {value:g}")
         number = len(self.outcomes)
-        self._backend.find_one(block=block)
+        self._backend.find_one(kind)
         await self._until(lambda: len(self.outcomes) > number, "the result of a share", within)
-        return self.outcomes[number]
+        result = self.outcomes[number]
+        if result.outcome is ShareOutcome.ACCEPTED and result.share.is_block:
+            self._extended = result.share.job.previous_hash
+        return result
+
+    async def _wait_for_next_block(self) -> None:
+        """If the pool has accepted a block of this miner, wait for a job on the next block, because further shares of
+        the old job are stale. Go on without such a job if it does not come soon: the node may have rejected the block.
+        """
+        extended = self._extended
+        if extended is not None:
+            with suppress(LabTimeout):
+                await self._until(
+                    lambda: (job := self.miner.scheduler.job) is not None and job.previous_hash != extended,
+                    "a job on the next block",
+                    NEXT_BLOCK_SECONDS,
+                )
+            self._extended = None
 
     async def _until(self, condition: Callable[[], bool], what: str, within: float) -> None:
         def check() -> LabMessage | None:
@@ -262,23 +297,24 @@ class Lab:
         difficulty: float = SHARE_DIFFICULTY,
         network_difficulty: float = NETWORK_DIFFICULTY,
         faults: Sequence[str] = (),
-        node: Literal["scripted", "kernel"] = "scripted",
+        node: Literal["memory", "kernel"] = "memory",
         tls: ssl.SSLContext | None = None,
         **config: Any,
     ) -> LabPool:
         """Open a pool on a free port of 127.0.0.1.
 
         ``difficulty``: share difficulty of the pool.
-        ``node``: ``scripted`` accepts every block. ``kernel`` validates blocks with Bitcoin Core's code on regtest,
-        where every second hash is a block; it needs the extra ``regtest`` of the distribution.
-        ``network_difficulty``: network difficulty, if ``node`` is ``scripted``.
+        ``node``: ``memory`` is a block chain that checks header, coinbase and merkle root of a block, and nothing else
+        (``stratum_miner.pool.nodes.memory``). ``kernel`` validates blocks with Bitcoin Core's code on regtest, where
+        every second hash is a block; it needs the extra ``regtest`` of the distribution.
+        ``network_difficulty``: network difficulty, if ``node`` is ``memory``.
         ``faults``: pool faults such as ``slow-replies=3``.
         ``tls``: TLS context of the pool's port.
 
         Other parameters are passed to ``PoolConfig``. Raises ValueError if a fault is unknown.
         """
         transcript = Transcript()
-        chain = await self._host(open_node("kernel")) if node == "kernel" else _scripted(network_difficulty)
+        chain = await self._host(open_node("kernel")) if node == "kernel" else MemoryNode(network_difficulty)
         [socket] = await trio.open_tcp_listeners(0, host="127.0.0.1")
         port = socket.socket.getsockname()[1]
         inner = socket if tls is None else trio.SSLListener(socket, tls)
@@ -380,11 +416,6 @@ async def _hold(context: AbstractAsyncContextManager[T], *, task_status: trio.Ta
     async with context as value:
         task_status.started(value)
         await trio.sleep_forever()
-
-
-def _scripted(network_difficulty: float) -> ScriptedNode:
-    nbits = bits_from_target(target_from_difficulty(network_difficulty))
-    return ScriptedNode(make_template(nbits=nbits), grows=True)
 
 
 def _random(seed: int, number: int) -> Random:

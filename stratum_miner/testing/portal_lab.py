@@ -82,6 +82,14 @@ class SyncMiner:
         """
         return self._portal.call(self._miner.submit_one, within)
 
+    def submit_non_block(self, *, within: float = TIMEOUT) -> ShareResult:
+        """Find one share that is surely no block, submit it, and return its result.
+
+        Raises LabTimeout and LabError for the same reasons as ``submit_one``. Raises LabError also if every share of
+        the job is a block.
+        """
+        return self._portal.call(self._miner.submit_non_block, within)
+
     def mine_block(self, *, within: float = TIMEOUT) -> ShareResult:
         """Find one share that is also a block, submit it, and return its result.
 
@@ -264,6 +272,14 @@ class AsyncMiner:
         stopped, or if the difficulty of the job is too high for a test.
         """
         return await _in_thread(partial(self.sync.submit_one, within=within))
+
+    async def submit_non_block(self, *, within: float = TIMEOUT) -> ShareResult:
+        """Find one share that is surely no block, submit it, and return its result.
+
+        Raises LabTimeout and LabError for the same reasons as ``submit_one``. Raises LabError also if every share of
+        the job is a block.
+        """
+        return await _in_thread(partial(self.sync.submit_non_block, within=within))
 
     async def mine_block(self, *, within: float = TIMEOUT) -> ShareResult:
         """Find one share that is also a block, submit it, and return its result.

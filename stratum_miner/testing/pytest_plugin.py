@@ -82,7 +82,7 @@ def stratum_lab(
 
 @pytest.fixture
 def stratum_pool(stratum_lab: "SyncLab") -> "SyncPool":
-    """A pool inside the test, on a free port. Its node accepts every block."""
+    """A pool inside the test, on a free port. Its block chain checks header, coinbase and merkle root of a block."""
     return stratum_lab.pool()
 
 

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 
 from stratum_miner.capture.record import Side
+from stratum_miner.pool.nodes.memory import LOWEST_DIFFICULTY
 from stratum_miner.testing import Lab, LabError, LabMiner, LabTimeout, open_lab
 from stratum_miner.testing.transcript import Transcript
 
@@ -38,6 +40,62 @@ async def test_a_block_is_a_block_and_brings_a_new_job() -> None:
         jobs = [await miner.wait_for("mining.notify") for _ in range(2)]
         assert jobs[1]["params"][1] != jobs[0]["params"][1]
         assert [block.accepted for block in (await pool.snapshot()).blocks] == [True]
+
+
+async def test_a_share_that_is_surely_no_block_and_a_block_by_name() -> None:
+    """Half of all shares are blocks here, so that chance would show at once."""
+    async with open_lab() as lab:
+        pool = await lab.pool(network_difficulty=2e-6)
+        miner = await lab.miner(pool.url)
+        for _ in range(8):
+            share, block = await miner.submit_non_block(), await miner.mine_block()
+            assert (share.outcome.value, share.share.is_block) == ("accepted", False)
+            assert (block.outcome.value, block.share.is_block) == ("accepted", True)
+        snapshot = await pool.snapshot()
+        assert snapshot.shares.accepted == 16
+        assert [block.accepted for block in snapshot.blocks] == [True] * 8
+        (device,) = (await miner.snapshot()).backends[0].devices
+        assert device.hashes < 1e7, "far less than a second of work"
+
+
+async def test_where_every_share_is_a_block_none_is_made_that_is_not() -> None:
+    async with open_lab() as lab:
+        pool = await lab.pool(network_difficulty=LOWEST_DIFFICULTY)
+        miner = await lab.miner(pool.url)
+        assert (await miner.submit_one()).share.is_block
+        with pytest.raises(
+            LabError,
+            match=r"^expected a share that is no block, but every share of this job is a block, because its network "
+            r"difficulty, 4\.65654e-10, is not above its share difficulty, 1e-06\. Use a pool with a higher",
+        ):
+            await miner.submit_non_block()
+
+
+async def test_a_request_waits_for_a_job_that_has_such_a_share() -> None:
+    from stratum_miner.testing import OnDemandBackend, ScriptedWorkSource, ShareKind
+    from stratum_miner.work.example import unit_of
+    from stratum_miner.work.unit import NonceFound
+
+    backend = OnDemandBackend()
+    easy = unit_of(1)
+    easy = replace(easy, job=replace(easy.job, share_target=easy.job.network_target))
+    hard_job = replace(easy.job, nbits=0x1D00FFFF)
+    source = ScriptedWorkSource([easy])
+    send, receive = trio.open_memory_channel[NonceFound](1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(backend.run, source, send)
+        backend.find_one(ShareKind.NON_BLOCK)
+        with trio.fail_after(60):
+            while not backend.statistics().problem:  # noqa: ASYNC110 - the backend has no event for this
+                await trio.sleep(0.01)
+        assert backend.statistics().problem.startswith("every share of this job is a block")
+        with pytest.raises(trio.WouldBlock):
+            receive.receive_nowait()
+        source.give([replace(easy, job=hard_job)], void=True)
+        found = await receive.receive()
+        assert found.unit.job is hard_job
+        assert backend.statistics().problem == ""
+        nursery.cancel_scope.cancel()
 
 
 async def test_an_order_survives_a_new_block() -> None:

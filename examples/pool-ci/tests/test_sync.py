@@ -15,6 +15,12 @@ def test_a_block_is_accepted(stratum_pool_miner):
     assert result.outcome.value == "accepted"
 
 
+def test_a_share_that_is_no_block_is_accepted(stratum_pool_miner):
+    result = stratum_pool_miner.submit_non_block()
+    assert not result.share.is_block
+    assert result.outcome.value == "accepted"
+
+
 def test_what_the_miner_is_told(stratum_pool_miner):
     assert stratum_pool_miner.wait_for("mining.set_difficulty")["params"] == [1e-6]
     assert stratum_pool_miner.wait_for("mining.notify")["params"][0] == "job-1"
