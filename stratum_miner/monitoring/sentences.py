@@ -165,6 +165,10 @@ SENTENCES: dict[str, str] = {
     ),
     "capture_cut": "{file}: {reason}.",
     "changed_over_http": "Carried out a request over HTTP: {request}.",
+    "chain_in_memory": (
+        "The block chain is in memory; its network difficulty is {network_difficulty}. It checks {checked} of a block. "
+        "It does not check {not_checked}."
+    ),
     "client_connected": "A miner connected from {address}.",
     "client_failed": "The connection of the miner at {address} ended because of an internal error.",
     "client_left": (
@@ -185,11 +189,19 @@ SENTENCES: dict[str, str] = {
     "miners_turned_away": (
         "New miners are refused at the moment, because no connection to the pool can be opened: {error}."
     ),
+    "every_share_is_a_block": (
+        "Every share is a block, because the network difficulty {network_difficulty} is not above the share difficulty "
+        "{difficulty}: {advice}."
+    ),
+    "fault_limited": "The fault {fault} is limited on this chain: {reason}.",
     "misbehaving": "Injecting faults on purpose: {faults}.",
     "node_failed": "Waiting for the node: {error}.",
     "node_recovered": "The node gives work.",
     "page_written": "Wrote {path}.",
     "pool_listening": "Listening at {addresses}.",
+    "shares_rejected": (
+        "Shares rejected for the reason '{reason}': {shares}. The newest[, of {worker_name}]: {newest}."
+    ),
     "pool_stopped": "The pool stopped. Blocks accepted: {blocks}. Connections in all: {sessions}.",
     "pool_stopping": (
         "The pool is stopping. Connected miners: {sessions}. Blocks without an answer from the node: "

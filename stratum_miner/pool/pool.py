@@ -52,6 +52,7 @@ from stratum_miner.pool.job_factory import JobFactory, PoolJob
 from stratum_miner.pool.judging import JudgingPolicy, block_of
 from stratum_miner.pool.node_follower import NodeFollower
 from stratum_miner.pool.nodes.base import Node, NodeError
+from stratum_miner.pool.rejection_log import RejectionLog
 from stratum_miner.pool.snapshot import PoolSnapshot
 from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.stratum.errors import RemoteProtocolError
@@ -131,6 +132,7 @@ class Pool:
         self._share_log = _log.bind()
         """A logger for the lines about shares, made once to save time: ``_log`` makes a new logger for each line, even
         if the line is filtered out."""
+        self._rejections = RejectionLog()
         self._jobs_published = 0
         self._published_at = -math.inf
         self._started_at = unix_time()
@@ -178,6 +180,7 @@ class Pool:
                 services.cancel_scope.cancel()
         finally:
             self._delivery.log_lost()
+            self._rejections.tick(math.inf)
             _log.info("pool_stopped", sessions=self._miners.total, blocks=self._delivery.accepted)
             self._events.deliver()
             self._events.raise_error()
@@ -288,6 +291,7 @@ class Pool:
                 miner.session.tick(now)
                 miner.flush()
                 self._collect_events(miner, miner.last_line_at)
+            self._rejections.tick(now)
             self._events.deliver()
 
     # ---- blocks ---------------------------------------------------------------------------------------------------
@@ -410,6 +414,7 @@ class Pool:
             case AnsweredWithError(worker_name, job_id, reason, message):
                 self._events.add(events.ShareRejected(miner.number, worker_name, job_id, reason, message))
                 self._share_log.debug("share_rejected", session=miner.number, worker_name=worker_name, reason=message)
+                self._rejections.add(miner.number, worker_name, reason, message, trio.current_time())
             case WorkerAdded(worker_name):
                 self._events.add(MinerAuthorized(miner.number, worker_name, miner.session.user_agent))
                 _log.info("worker_authorized", session=miner.number, worker_name=worker_name)

@@ -1,5 +1,6 @@
 """What an operator reads of a pool: each line once, when it happens, with its figures."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
+from stratum_miner.app.daemon.pool_status import log_status
 from stratum_miner.bitcoin.sha256d import sha256d
 from stratum_miner.pool import MinerAuthorized, PoolEvent, events
 from stratum_miner.pool.config import PoolConfig
@@ -39,7 +41,8 @@ async def test_the_life_of_a_pool(autojump_clock: Clock) -> None:
     ids = [job.job_id for job in client.miner.jobs]
     assert [line["event"] for line in logs] == [
         "job_published", "client_connected", "worker_authorized", "difficulty_changed", "share_accepted",
-        "share_rejected", "job_published", "job_published", "client_left", "node_failed", "node_recovered",
+        "share_rejected", "shares_rejected", "job_published",
+        "job_published", "client_left", "node_failed", "node_recovered",
         "pool_stopping", "pool_stopped",
     ]  # fmt: skip
     assert lines(logs, "job_published") == [
@@ -55,6 +58,9 @@ async def test_the_life_of_a_pool(autojump_clock: Clock) -> None:
         ("worker_authorized", "info", 1, "alice.rig"),
         ("difficulty_changed", "debug", 1e-8, 1),
     ]
+    assert lines(logs, "shares_rejected") == [
+        ("shares_rejected", "info", "duplicate share", "duplicate share", 1, 1, "alice.rig"),
+    ]
     assert lines(logs, "share_accepted", "share_rejected") == [
         ("share_accepted", "debug", ids[0], 1, "alice.rig"),
         ("share_rejected", "debug", "duplicate share", 1, "alice.rig"),
@@ -67,6 +73,48 @@ async def test_the_life_of_a_pool(autojump_clock: Clock) -> None:
         ("pool_stopping", "info", 0, 0),
         ("pool_stopped", "info", 0, 1),
     ]
+
+
+async def test_how_much_is_logged_of_rejected_shares_is_not_for_miners_to_decide(autojump_clock: Clock) -> None:
+    """A line for each reason and ten seconds; every share is in one of them, and each reason names its newest."""
+    with capture_logs() as logs:
+        async with pool_of(ScriptedNode()) as (_, listener):
+            for _ in range(4):
+                client = listener.connect()
+                await client.login()
+                share = client.miner.solve()
+                assert await client.submit(share) == 0
+                for number in range(30):
+                    await client.submit(share)
+                    await client.submit(["alice.rig", f"unknown-{number}", *share[2:]])
+                    await trio.sleep(0.1)
+    told = [line for line in logs if line["event"] == "shares_rejected"]
+    assert Counter((line["reason"], line["log_level"]) for line in told) == {
+        ("duplicate share", "info"): 3,
+        ("job not found", "info"): 3,
+    }
+    assert sum(line["shares"] for line in told) == 240
+    assert [line["shares"] for line in told[:2]] == [1, 1], "the first is logged at once"
+    assert [line["session"] for line in told[-2:]] == [4, 4]
+
+
+async def test_the_status_says_why_shares_were_rejected(autojump_clock: Clock) -> None:
+    with capture_logs() as logs:
+        async with pool_of(ScriptedNode()) as (pool, listener), trio.open_nursery() as nursery:
+            nursery.start_soon(log_status, pool)
+            await trio.sleep(31)
+            client = listener.connect()
+            await client.login()
+            share = client.miner.solve()
+            for _ in range(3):
+                await client.submit(share)
+            await client.submit(["alice.rig", "unknown", *share[2:]])
+            await trio.sleep(30)
+            nursery.cancel_scope.cancel()
+    first, second = [line for line in logs if line["event"] == "status"]
+    assert (first["rejected"], "rejected_because" in first) == (0, False)
+    assert (second["accepted"], second["rejected"]) == (1, 3)
+    assert second["rejected_because"] == "2 duplicate share, 1 job not found"
 
 
 async def test_a_pool_on_sockets_says_where() -> None:

@@ -60,13 +60,14 @@ async def log_chain(node: Node, config: PoolConfig, faults: Sequence[ChosenFault
     if node.network is not Network.REGTEST:
         return
     network = difficulty_from_target(target_from_bits((await node.get_template()).nbits))
+    shown = float(f"{network:.6g}")
     if isinstance(node, MemoryNode):
-        log.info("chain_in_memory", network_difficulty=network, checked=CHECKED, not_checked=NOT_CHECKED)
+        log.info("chain_in_memory", network_difficulty=shown, checked=CHECKED, not_checked=NOT_CHECKED)
     if network > config.difficulty:
         return
     log.info(
         "every_share_is_a_block",
-        network_difficulty=network,
+        network_difficulty=shown,
         difficulty=config.difficulty,
         advice="for shares that are no blocks, use --network-difficulty with a value above --difficulty",
     )

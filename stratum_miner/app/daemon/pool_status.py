@@ -7,7 +7,7 @@ import structlog
 import trio
 
 from stratum_miner.foreign_text import sanitize
-from stratum_miner.pool import Pool
+from stratum_miner.pool import DownstreamShareCounts, Pool
 from stratum_miner.pool.events import BlockFound
 from stratum_miner.pool.snapshot import PoolSnapshot
 from stratum_miner.quantities import hash_rate_text
@@ -67,6 +67,12 @@ def _block(block: BlockFound) -> dict[str, Any]:
     return {"height": block.height, "hash": block.hash, "worker": sanitize(block.worker_name)}
 
 
+def _rejected(shares: DownstreamShareCounts) -> dict[str, Any]:
+    """Return the fields of the status line about rejected shares: their number and, if there are any, their reasons."""
+    reasons = ", ".join(f"{count} {reason.value}" for reason, count in shares.rejected.most_common())
+    return {"rejected": shares.rejected.total(), **({"rejected_because": reasons} if reasons else {})}
+
+
 async def log_status(pool: Pool) -> None:
     """Log the state of the pool every 30 s, until cancelled."""
     while True:
@@ -78,6 +84,7 @@ async def log_status(pool: Pool) -> None:
             miners=sum(session.started for session in snapshot.sessions),
             rate=hash_rate_text(snapshot.hash_rate),
             accepted=snapshot.shares.accepted,
+            **_rejected(snapshot.shares),
             blocks=snapshot.blocks_accepted,
             **({} if snapshot.node_error is None else {"waiting_for": snapshot.node_error}),
         )
