@@ -13,6 +13,7 @@ from stratum_miner.monitoring.sentences import SENTENCES, sentence
 SOURCE = Path(stratum_miner.__file__).parent
 LOGGERS = ("log", "_log", "logger")
 LEVELS = ("debug", "info", "warning", "error", "critical", "exception")
+MAY_LOG = re.compile(rf"\b({'|'.join(LOGGERS)})\s*\.\s*({'|'.join(LEVELS)})\b")
 READS_WELL = frozenset({"status", "load", "miner", "ended"})
 """Events that are lists of figures and read well without a sentence: "Status: miners 3, rate 2 MH/s"."""
 OTHER_FIELDS = frozenset({("cli/emulate.py", "ready")})
@@ -38,7 +39,10 @@ def calls() -> tuple[Logged, ...]:
 
 def _calls() -> Iterator[Logged]:
     for path in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        text = path.read_text()
+        if not MAY_LOG.search(text):  # a syntax tree takes long
+            continue
+        for node in ast.walk(ast.parse(text)):
             if _is_logging(node):
                 assert isinstance(node, ast.Call)
                 assert isinstance(node.func, ast.Attribute)

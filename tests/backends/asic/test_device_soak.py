@@ -6,13 +6,16 @@ import pytest
 from trio.testing import MockClock
 
 from stratum_miner.emulators import FAULTS, KINDS
-from tests.backends.asic.device_soak import SIGNS, Recovery, faults_for, soak
+from tests.backends.asic.device_soak import NONCES_PER_SECOND, SIGNS, Recovery, faults_for, soak
+
+HASH_RATE = 1e4
+"""A fifth of that of a long soak: the nonces come as often, and are found with fewer hashes."""
 
 
 @pytest.mark.parametrize("kind", ["erupter", "2pac", "compac-f", "bitaxe-gamma"])
 async def test_every_fault_is_noticed_and_survived(kind: str, autojump_clock: MockClock) -> None:
     del autojump_clock
-    rows = await soak(kind, seed=1)
+    rows = await soak(kind, seed=1, hash_rate=HASH_RATE, nonce_difficulty=HASH_RATE / NONCES_PER_SECOND / 2**32)
     assert sorted(row.fault for row in rows) == sorted(faults_for(kind))
     assert [row for row in rows if row.injected == 0] == []
     assert [row for row in rows if not row.is_noticed] == []

@@ -54,10 +54,9 @@ def test_a_list_has_at_most_500_entries_and_the_newest() -> None:
     events = EventLog(kept=600)
     for _ in range(600):
         events.take("paused", "info", {}, 0.0)
-    shares = tuple(replace(full_view().shares[0], latency_ms=float(number)) for number in range(600))
-    monitor: Any = SimpleNamespace(
-        events=events, view=lambda: replace(full_view(), shares=shares), blocks=lambda: (1, 2)
-    )
+    shown = full_view()
+    shares = tuple(replace(shown.shares[0], latency_ms=float(number)) for number in range(600))
+    monitor: Any = SimpleNamespace(events=events, view=lambda: replace(shown, shares=shares), blocks=lambda: (1, 2))
     assert [share.latency_ms for share in handled("/shares", monitor)] == list(range(100, 600))
     assert [share.latency_ms for share in handled("/shares", monitor, limit=2)] == [598, 599]
     assert [handled("/blocks", monitor, limit=limit) for limit in (0, 1, 2, 3)] == [(), (2,), (1, 2), (1, 2)]

@@ -82,16 +82,18 @@ def device(index: int, **changes: Any) -> DeviceView:
     return replace(base, **changes)
 
 
+POINTS = tuple(
+    Point(
+        at=2.0 * second, hash_rate=1e8 * (second % 7), accepted=0, rejected=0, stale=0, lost=0, latency_ms=None,
+        temperature_c=None, power_w=None,
+    )
+    for second in range(300)
+)  # fmt: skip
+
+
 def view(*, pools: int = 1, devices: int = 2, events: int = 30, **changes: Any) -> View:
     """Return a view with these numbers of pools, devices and events, without problems. ``changes`` change the
     summary."""
-    points = [
-        Point(
-            at=2.0 * second, hash_rate=1e8 * (second % 7), accepted=0, rejected=0, stale=0, lost=0, latency_ms=None,
-            temperature_c=None, power_w=None,
-        )
-        for second in range(300)
-    ]  # fmt: skip
     changes = {"devices_mining": devices, "devices_total": devices} | changes
     return View(
         at=1.7e9,
@@ -104,7 +106,7 @@ def view(*, pools: int = 1, devices: int = 2, events: int = 30, **changes: Any) 
             EventView(number=index, at=1.7e9 + index, level="info", name="paused", text=f"Event {index}: " + "x" * 100)
             for index in range(events)
         ),
-        history=tuple(points),
+        history=POINTS,
     )
 
 

@@ -91,7 +91,8 @@ def test_one_that_does_not_answer_is_told_in_full() -> None:
 
 @given(st.integers(1, 200), st.integers(1, 60), st.integers(0, 30), st.booleans())
 def test_it_fits_every_screen(width: int, height: int, well: int, ascii_only: bool) -> None:
-    miners = [*some(), *(seen(number, view(detail=WORDS, state=WORDS)) for number in range(5, 5 + well))]
+    wordy = view(detail=WORDS, state=WORDS)
+    miners = [*some(), *(seen(number, wordy) for number in range(5, 5 + well))]
     lines = shown(miners, width, height, ascii_only=ascii_only, foot=("0-9 one miner", "q quit"))
     assert len(lines) == height
     assert all(len(line) <= width and line.isprintable() for line in lines)
