@@ -67,6 +67,16 @@ class Program:
 
         return until(port, f"{self.name} logs {event!r}", self)
 
+    def kept_waiting(self) -> float:
+        """Seconds for which its threads could have run and did not, all together, because the processors were busy with
+        other things; as the kernel counts them. Threads that are over are not among them.
+        """
+        waited = 0
+        for file in Path(f"/proc/{self.process.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # the thread is over
+                waited += int(file.read_text().split()[1])
+        return waited / 1e9
+
     def interrupt(self) -> int:
         """Ctrl-C; returns the exit code."""
         self.interrupted = time.monotonic()

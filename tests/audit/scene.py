@@ -30,8 +30,8 @@ REST_S = 0.7
 """Nothing on any wire for so long is rest; a reply on loopback takes a thousandth of that."""
 SEEN_S = 0.2
 """After the end of a program the relays hear of it."""
-READ_TRIES = 4
-"""To read everything while nothing moves."""
+READ_TRIES = 12
+"""To read everything while nothing moves: a pool sends a job now and then, and a busy machine reads slowly."""
 
 
 @dataclass(slots=True)
@@ -77,6 +77,8 @@ class MinerAtRest:
     """Its only device, where it has one."""
     readings: list[Reading] = field(default_factory=list)
     paused: float | None = None
+    kept_waiting: float = 0.0
+    """Seconds for which the machine had kept it from its work when it was paused."""
     exit_code: int | None = None
     active: int | None = 0
     """Which pool is mined on at rest; None where quotas decide."""
@@ -113,6 +115,7 @@ class ProxyAtRest:
     exit_code: int | None = None
     expected_exit: int = 0
     paused: float | None = None
+    kept_waiting: float = 0.0
     devices: list[Device] = field(default_factory=list)
     stories: list[Story] = field(default_factory=list)
     final: list[Story] = field(default_factory=list)
@@ -304,6 +307,7 @@ class Scene:
     def pause_one(self, miner: MinerAtRest) -> None:
         """It searches no more."""
         if miner.paused is None and miner.program.process.poll() is None:
+            miner.kept_waiting = miner.program.kept_waiting()
             surfaces.http_post(miner.ports["http"], "/api/v1/pause")
             miner.paused = time.monotonic()
 
@@ -315,6 +319,8 @@ class Scene:
             self._read()
             if all(relay.last < begin for relay in self.relays):
                 break  # else a job came in between, and nobody can say who knew it
+        else:
+            raise AssertionError(f"a wire moved during each of {READ_TRIES} readings: nothing can be held against it")
         for miner in self.miners:
             miner.exit_code = miner.program.interrupt()
             miner.final = [tell(pool.relay.wire) for pool in miner.pools]

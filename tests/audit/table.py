@@ -87,6 +87,14 @@ def _latency(m: M, index: int, part: float, unit: float = 1000.0) -> Expectation
     return Exactly(None) if low is None or high is None else Within(low * unit, high * unit)
 
 
+def _latency_of_active(m: M, part: float) -> Expectation:
+    """The same of the pool that is mined on; where quotas decide, of one of them."""
+    if m.miner.active is not None:
+        return _latency(m, m.miner.active, part)
+    each = [item for item in (_latency(m, index, part) for index in range(len(m.stories))) if isinstance(item, Within)]
+    return Within(min(item.low for item in each), max(item.high for item in each))
+
+
 def _answers_within(m: M, index: int, bound: str) -> Expectation:
     """Shares that a pool answered in so many seconds; the relay sees a little less of each than the program."""
     least, most = (sum(pair[side] <= float(bound) for pair in m.latencies(index)) for side in (1, 0))
@@ -699,7 +707,7 @@ AXEOS: dict[str, Row] = {
     "stratumPort": lambda m: Exactly(m.miner.pools[0].relay.port),
     "fallbackStratumPort": lambda m: Exactly(m.miner.pools[m.told["secondaryPoolIndex"]].relay.port),
     "secondaryPoolIndex": lambda m: m.fallback(),
-    "responseTime": lambda m: _latency(m, (m.miner.active or 0), 0.5),
+    "responseTime": lambda m: _latency_of_active(m, 0.5),
     "isUsingFallbackStratum": lambda m: m.on_fallback(),
     "miningPaused": lambda m: Exactly(True),
 }  # fmt: skip

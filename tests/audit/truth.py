@@ -57,7 +57,9 @@ class Work:
     surely: Spans
     at_most: Spans
     late: float
-    """Seconds by which this process was woken too late meanwhile. A simulated device stands still for as long."""
+    """Seconds by which this process was woken too late meanwhile, and for which the miner was kept from its work. A
+    simulated device stands still for as long.
+    """
 
     def seconds(self, start: float = -math.inf, end: float = math.inf) -> tuple[float, float]:
         """Least and most."""
@@ -261,7 +263,7 @@ class MinerTruth:
     def work(self) -> Work:
         """When its devices searched."""
         end = self.miner.paused or self.reading.answered
-        late = late_between(self.miner.program.started, self.reading.answered)
+        late = late_between(self.miner.program.started, self.reading.answered) + self.miner.kept_waiting
         return work(self.stories, min(end, self.reading.answered), late)
 
     @property
