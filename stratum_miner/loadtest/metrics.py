@@ -11,7 +11,7 @@ sent to one process, and added.
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from stratum_miner.loadtest.histogram import Histogram
@@ -76,6 +76,10 @@ class BadCount:
     sent: int = 0
     refused: int = 0
     accepted: int = 0
+    not_possible: int = 0
+    """Number of shares that were due with this fault, and were sent without it, because it was not possible."""
+    reason: str = ""
+    """Why the fault was not possible the last time; empty if it was always possible."""
 
 
 @dataclass(slots=True)
@@ -210,6 +214,8 @@ class Metrics:
             merged.sent += count.sent
             merged.refused += count.refused
             merged.accepted += count.accepted
+            merged.not_possible += count.not_possible
+            merged.reason = merged.reason or count.reason
         # If both shards received a job, keep the longer of their two spreads. (The spread is the time between the
         # arrival of the job at the first and at the last miner of a shard.) A spread across both shards is unknown,
         # because their clocks cannot be compared.
@@ -236,7 +242,7 @@ class Metrics:
             "loop_lag": _numbers(self.loop_lag),
             **{name: getattr(self, name) for name in _COUNTS},
             **{name: dict(getattr(self, name)) for name in _COUNTERS},
-            "bad": {kind: [count.sent, count.refused, count.accepted] for kind, count in list(self.bad.items())},
+            "bad": {kind: list(astuple(count)) for kind, count in list(self.bad.items())},
             "notifies": [
                 [item.job_id, item.clean, item.first, item.last, item.miners] for item in list(self.notifies.values())
             ],

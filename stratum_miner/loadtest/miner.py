@@ -35,6 +35,9 @@ from stratum_miner.work.job import Job
 MAX_LINE = 128 << 10
 """Maximum size of a line in bytes. A real miner accepts much longer lines. The limit is low here because this process
 has thousands of miners."""
+MOST_OWED = 32
+"""Maximum number of duplicates that wait for a share to repeat. More could wait only if nearly all shares are to be
+duplicates."""
 DEFAULT_DIFFICULTY = 1.0
 """Difficulty until the pool sets one."""
 
@@ -77,8 +80,8 @@ class SimulatedMiner:
         "accepted_share", "asked_at", "assignment", "breaks_at", "buffer", "close_reason", "connect_due",
         "difficulty", "difficulty_known", "due", "extranonce1", "extranonce2_count", "extranonce2_size",
         "failed_attempts", "found_share", "hash_rate", "is_late", "mask", "next_id", "notify", "number", "open",
-        "rate", "reads_slowly", "refused", "rolling", "run_state", "session_id", "stale_job", "state",
-        "wants_rolling", "weight", "worker_name",
+        "owed_duplicates", "rate", "reads_slowly", "refused", "rolling", "run_state", "sent_early", "session_id",
+        "stale_job", "state", "wants_rolling", "weight", "worker_name",
     )
     # fmt: on
 
@@ -106,6 +109,10 @@ class SimulatedMiner:
         """Whether the pool refused mining.subscribe or mining.authorize. Such a miner does not reconnect."""
         self.extranonce2_count = 0
         """The most recently used extranonce2, as an integer."""
+        self.sent_early = False
+        """Whether a valid share was sent before it was due, together with its duplicate."""
+        self.owed_duplicates = 0
+        """Number of duplicates that were due, and wait for the next valid share to repeat."""
         self._reset()
 
     def _reset(self) -> None:
@@ -376,10 +383,21 @@ class SimulatedMiner:
 
     def _submit(self, share: tuple[MinerJob, bytes, FoundPoint], due: float, now: float) -> bytes:
         work, extranonce2, found = share
-        submit, kind = submit_of(self.worker_name, work, extranonce2, found), ""
+        submit = submit_of(self.worker_name, work, extranonce2, found)
+        if not self.run_state.bad:
+            return self._line(work, submit, "", due, now)
+        kind = self._draw_kind()
+        if kind == "duplicate":
+            return self._duplicates(work, submit, due, now)
+        submit, kind = self._made_faulty(submit, work, kind)
+        if not kind and self.sent_early:
+            self.sent_early = False
+            return b""
+        return self._line(work, submit, kind, due, now)
+
+    def _line(self, work: MinerJob, submit: Submit, kind: str, due: float, now: float) -> bytes:
+        """Return the line that submits a share. ``kind`` is the name of its fault; empty if it has none."""
         metrics = self.run_state.metrics
-        if self.run_state.bad:
-            submit, kind = self._maybe_faulty(submit, work)
         if kind:
             metrics.bad.setdefault(kind, BadCount()).sent += 1
         else:
@@ -392,30 +410,54 @@ class SimulatedMiner:
         self.open[request_id] = _OpenShare(due, now, kind, kept)
         return encode_request(request_id, Submit.method, submit.to_params())
 
-    def _maybe_faulty(self, submit: Submit, work: MinerJob) -> tuple[Submit, str]:
+    def _draw_kind(self) -> str:
+        """Draw the name of the fault of the next share; empty if it has none."""
         drawn = self.run_state.rng.random()
         for kind, fraction in self.run_state.bad:
             drawn -= fraction
             if drawn < 0:
-                try:
-                    return share_fault(kind).spoil(self._fault_input(submit, work, kind), self.run_state.rng), kind
-                except FaultNotPossible:
-                    # Send the share without a fault, because this fault is not possible yet: a duplicate needs an
-                    # accepted share, and a stale share needs a job on an earlier block.
-                    break
-        return submit, ""
+                return kind
+        return ""
+
+    def _duplicates(self, work: MinerJob, submit: Submit, due: float, now: float) -> bytes:
+        """Return the line of a duplicate, which takes the place of the share ``submit``.
+
+        If the pool has not accepted a share on the present block yet, there is nothing to repeat. This is the usual
+        case where every share is a block, because an accepted share then ends its block. ``submit`` and its duplicate
+        are then sent together. Since that is one share more than was due, the next valid share that is due is not
+        sent.
+        """
+        first = b""
+        if self.accepted_share is not None and self.accepted_share[0] == work.notify.previous_hash:
+            submit = self.accepted_share[1]
+        elif self.sent_early and self.owed_duplicates < MOST_OWED:
+            self.owed_duplicates += 1
+            return b""
+        else:
+            self.sent_early = True
+            first = self._line(work, submit, "", due, now)
+        copies, self.owed_duplicates = 1 + self.owed_duplicates, 0
+        return first + b"".join(self._line(work, submit, "duplicate", due, now) for _ in range(copies))
+
+    def _made_faulty(self, submit: Submit, work: MinerJob, kind: str) -> tuple[Submit, str]:
+        """Return the share with the fault ``kind``, and the name of the fault. If the fault is not possible, return the
+        share without a fault, and record why."""
+        if not kind:
+            return submit, ""
+        try:
+            return share_fault(kind).spoil(self._fault_input(submit, work, kind), self.run_state.rng), kind
+        except FaultNotPossible as error:
+            count = self.run_state.metrics.bad.setdefault(kind, BadCount())
+            count.not_possible += 1
+            count.reason = str(error).removeprefix(f"{kind}: ")
+            return submit, ""
 
     def _fault_input(self, submit: Submit, work: MinerJob, kind: str) -> GoodShare:
         job: Job = work.job()
-        taken = (
-            self.accepted_share[1]
-            if self.accepted_share is not None and self.accepted_share[0] == job.previous_hash
-            else None
-        )
         outdated = None
         if kind == "stale" and self.stale_job is not None and (found := self.find(self.stale_job)) is not None:
             outdated = submit_of(self.worker_name, *found)
-        return GoodShare(submit=submit, job=job, taken=taken, outdated=outdated)
+        return GoodShare(submit=submit, job=job, outdated=outdated)
 
     def _resolve(self, share: _OpenShare, reply: Reply, now: float, overhead: float) -> None:
         metrics = self.run_state.metrics

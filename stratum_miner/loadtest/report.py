@@ -5,7 +5,7 @@ All latencies and overheads in the JSON are in milliseconds.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from stratum_miner import __version__
@@ -96,10 +96,7 @@ class LoadReport:
                 "unanswered": metrics.unanswered,
                 "late": metrics.late,
                 "per_second": round(self.shares_per_second, 3),
-                "bad": {
-                    kind: {"sent": count.sent, "refused": count.refused, "accepted": count.accepted}
-                    for kind, count in sorted(metrics.bad.items())
-                },
+                "bad": {kind: asdict(count) for kind, count in sorted(metrics.bad.items())},
             },
             "phases": {name: phase_json(metrics.phases[name]) for name in PHASES},
             "loop_lag_ms": _quantiles(metrics.loop_lag),

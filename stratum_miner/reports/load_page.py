@@ -143,10 +143,16 @@ def _outcomes(report: LoadReport) -> str:
             parts.append(table(title, ("reason", "count"), load_text.reasons(counts)))
     if metrics.bad:
         rows = [
-            (kind, f"{count.sent:,}", f"{count.refused:,}", f"{count.accepted:,}")
+            (
+                kind,
+                f"{count.sent:,}",
+                f"{count.refused:,}",
+                f"{count.accepted:,}",
+                f"{count.not_possible:,}{f': {count.reason}' if count.reason else ''}",
+            )
             for kind, count in sorted(metrics.bad.items())
         ]
-        parts.append(table("Faulty shares", ("fault", "sent", "rejected", "accepted"), rows))
+        parts.append(table("Faulty shares", ("fault", "sent", "rejected", "accepted", "not possible"), rows))
     return "".join(parts)
 
 

@@ -123,6 +123,8 @@ def _details(report: LoadReport) -> list[str]:
     for kind, bad in sorted(metrics.bad.items()):
         accepted = "" if not bad.accepted else f", {bad.accepted:,} ACCEPTED"
         lines.append(f"  faulty: {kind} {bad.sent:,} sent, {bad.refused:,} rejected{accepted}")
+        if bad.not_possible:
+            lines.append(f"    not possible for {bad.not_possible:,} shares, sent without the fault: {bad.reason}")
     lines.append(f"connections: {metrics.connections:,} made; {_spread(metrics)}")
     lines += [f"  ended: {reason} {count:,}" for reason, count in metrics.endings.most_common(_MOST_SHOWN)]
     lines += [f"  ERROR: {what} {count:,}" for what, count in metrics.errors.most_common(_MOST_SHOWN)]

@@ -16,7 +16,7 @@ def filled(seed: int) -> Metrics:
     metrics.sent, metrics.accepted, metrics.lost, metrics.connections = 60, 50, 3, 50
     metrics.refused["duplicate share"] = seed
     metrics.endings["storm"] += 2
-    metrics.bad["stale"] = BadCount(4, 3, 1)
+    metrics.bad["stale"] = BadCount(4, 3, 1, 2, "no block")
     metrics.row_at(3.5).sent = 7
     for miner in range(10):
         metrics.note_job("aa", True, 100.0 * seed + miner * 0.01, 0.0)
@@ -72,7 +72,7 @@ def test_shards_add_up() -> None:
     assert total.phases["connect"].latency.count == 100
     assert total.phases["submit"].latency.quantile(1.0) == 0.1
     assert total.refused["duplicate share"] == 3
-    assert total.bad["stale"] == BadCount(8, 6, 2)
+    assert total.bad["stale"] == BadCount(8, 6, 2, 4, "no block")
     assert total.rows[3].sent == 14
     assert total.notifies["aa"].miners == 20
     assert total.notifies["aa"].seconds == pytest.approx(0.09)  # clocks of shards are not compared

@@ -245,16 +245,55 @@ def test_bad_submits_come_in_their_share_and_are_counted_apart() -> None:
     accepted: set[tuple[Any, ...]] = set()
     job_id = scene.miner.assignment.notify.job_id if scene.miner.assignment else ""
     for _ in range(400):
-        call = scene.submit(0.0)
-        place = tuple(call.params)
-        good = call.params[1] == job_id and place not in accepted
-        accepted.add(place)
-        scene.receive(encode_reply(call.id, good, None if good else [21, "job not found", None]))
+        for call in calls(scene.miner.due_share(0.0)):
+            place = tuple(call.params)
+            good = call.params[1] == job_id and place not in accepted
+            accepted.add(place)
+            scene.receive(encode_reply(call.id, good, None if good else [21, "job not found", None]))
     assert 60 < scene.metrics.bad["wrong-job"].sent < 140
     assert 60 < scene.metrics.bad["duplicate"].sent < 140
     assert scene.metrics.sent + sum(count.sent for count in scene.metrics.bad.values()) == 400
     assert scene.metrics.accepted == scene.metrics.sent  # the judge above saw each bad one for what it is
     assert scene.metrics.phases["submit"].latency.count == scene.metrics.sent
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.3, 0.5, 0.8])
+def test_duplicates_come_in_their_share_where_each_share_is_a_block(fraction: float) -> None:
+    """An accepted share ends its block here, so that it cannot be repeated after the answer."""
+    scene = Scene(bad={"duplicate": fraction}, duration=80_000.0)
+    scene.handshake()
+    slots = 2000
+    accepted: set[tuple[Any, ...]] = set()
+    for _ in range(slots):
+        job_id = scene.factory.current.content.job_id if scene.factory.current else ""
+        found = False
+        for call in calls(scene.miner.due_share(0.0)):
+            place = tuple(call.params)
+            good = call.params[1] == job_id and place not in accepted
+            refusal = [22, "duplicate share", None] if place in accepted else [21, "stale", None]
+            accepted.add(place)
+            scene.receive(encode_reply(call.id, good, None if good else refusal))
+            found = found or good
+        if found:
+            scene.receive(scene.job())
+    bad = scene.metrics.bad["duplicate"]
+    assert abs(bad.sent / slots - fraction) < 0.05
+    assert abs(scene.metrics.sent + bad.sent - slots) < 10
+    assert (scene.metrics.accepted, bad.refused, bad.accepted) == (scene.metrics.sent, bad.sent, 0)
+    assert bad.not_possible == 0
+
+
+def test_a_fault_that_is_not_possible_is_counted_with_its_reason() -> None:
+    scene = Scene(bad={"stale": 0.5, "version-bits-outside-mask": 0.5}, version_rolling=0.0)
+    scene.handshake(rolling=False)
+    for _ in range(100):
+        call = scene.submit(0.0)
+        scene.receive(encode_reply(call.id, True))
+    bad = scene.metrics.bad
+    assert {kind: count.sent for kind, count in bad.items()} == {"stale": 0, "version-bits-outside-mask": 0}
+    assert sum(count.not_possible for count in bad.values()) == 100 == scene.metrics.sent
+    assert bad["stale"].reason == "expected a share of a job on an older block, but no new block has come yet"
+    assert bad["version-bits-outside-mask"].reason == "expected version rolling, but the pool did not grant it"
 
 
 def test_a_stale_share_is_a_good_one_of_the_block_before() -> None:
