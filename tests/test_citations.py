@@ -24,7 +24,6 @@ CODE = sorted(
 CHECKS = {case.id for case in ALL}
 NO_CHECKS = {"FRM-99", "JOB-16", "VD-07", "LD-02", "LD-06", "LD-12", "LD-18"}
 """Ids of no check: a test makes one with the first; docs/explanation/verdicts.md says why the others do not exist."""
-NO_CHECKS |= {"ERR-26", "ERR-27", "ERR-30", "HS-22"}  # the checks that tests/conformance/wrong_pools.py waits for
 CONTEXT = {
     "asic.md": {
         "the-parts",

@@ -258,6 +258,13 @@ class NodeChain:
             raise ChainError(str(error)) from None
         return ChainTip(tip.height, tip.hash)
 
+    async def time(self) -> int:
+        """Return the time of a block template. Raises ChainError if the node does not answer."""
+        try:
+            return (await self._node.get_template()).curtime
+        except NodeError as error:
+            raise ChainError(str(error)) from None
+
     async def submit(self, block: bytes) -> str:
         """Submit a block and return why the node rejects it; empty if the node accepts it.
 

@@ -33,9 +33,9 @@ async def extend(probe: Probe, connection: ProbeConnection, on: ChainTip | None 
 
 async def make_block(probe: Probe, connection: ProbeConnection, tip: ChainTip) -> tuple[bytes, bytes]:
     """Return an empty block on top of ``tip``, and the hash of the block. The block has the nbits of the newest job,
-    and about the ntime of that job.
+    and the time that the node gives the next block.
 
-    Raises Skip if making the block takes too much work.
+    Raises Skip if making the block takes too much work, ChainError if the node does not answer.
     """
     job = connection.job
     nonce = probe.rng.randbytes(8)
@@ -43,19 +43,20 @@ async def make_block(probe: Probe, connection: ProbeConnection, tip: ChainTip) -
         height=tip.height + 1, extranonce_size=len(nonce), outputs=[TxOut(0, ANYONE_CAN_SPEND)], tag=b"/conformance/"
     )
     coinbase = split.join(nonce)
+    # The time of a block must be later than the median time of the eleven blocks before it. The node knows this median
+    # on its best chain only, so each block is also later than the previous block of this check.
+    ntime = max(await probe.chain.time(), probe.last_block_time + 1)
     header = BlockHeader(
         version=0x20000000,
         previous_hash=tip.hash,
         merkle_root=sha256d(coinbase),
-        # Each block is one second later than the previous block of this check, because the time of a block must be
-        # later than the median time of the eleven blocks before it.
-        ntime=job.ntime + probe.blocks_made,
+        ntime=ntime,
         nbits=job.nbits,
         nonce=0,
     ).to_bytes()
     found = await probe.search.nonce(header, target_from_bits(job.nbits))
     if found is None:
         raise Skip("no nonce makes a block of the header that the check built")
-    probe.blocks_made += 1
+    probe.last_block_time = ntime
     header = header[:76] + found.to_bytes(4, "little")
     return serialize_block(header, [coinbase]), sha256d(header)

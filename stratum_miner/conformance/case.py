@@ -65,6 +65,8 @@ class Case:
     """Time limit in seconds. For a check of the kind WORK, ``PoolUnderTest.work_seconds`` is added to this limit."""
     disturbs: bool
     """Whether the check would change the results of checks that run at the same time. Such a check runs alone."""
+    is_last: bool
+    """Whether the check runs after all others, because it also judges what the pool sent to them."""
     run: Callable[[Any], Awaitable[CheckOutcome]]
     """The function that performs the check with a ``Probe``. To run checks, call ``verify``, which makes the probes."""
     hurts: str
@@ -107,12 +109,13 @@ class Topic:
         kinds: tuple[Kind, ...] = (Kind.POLITE,),
         seconds: float = SECONDS,
         disturbs: bool = False,
+        is_last: bool = False,
         hurts: str = "",
     ) -> Callable[[CheckFunction], CheckFunction]:
         """Return a decorator that registers a function as a check. The parameters are the fields of ``Case``.
 
-        ``disturbs`` is always True for a check of the kind CHAIN. The decorator raises ValueError if another check has
-        this id.
+        ``disturbs`` is always True for a check of the kind CHAIN, and for a check that runs last. The decorator raises
+        ValueError if another check has this id.
         """
 
         def register(run: CheckFunction) -> CheckFunction:
@@ -127,7 +130,8 @@ class Topic:
                 level=level,
                 kinds=kinds,
                 seconds=seconds,
-                disturbs=disturbs or Kind.CHAIN in kinds,
+                disturbs=disturbs or is_last or Kind.CHAIN in kinds,
+                is_last=is_last,
                 run=run,
                 hurts=hurts,
                 topic=self.name,

@@ -76,6 +76,8 @@ class ProbeConnection:
         self.mask = 0
         self.rolling = False
         self.answers: dict[int | str, list[Answer]] = {}
+        self.stray_reply: PoolLine | None = None
+        """The first reply whose id is not null and not the id of a request."""
         self._transcript = transcript
         self._started = started
         self._requests: dict[int | str, _SentRequest] = {}
@@ -237,7 +239,9 @@ class ProbeConnection:
             if self._buffer:
                 self.note("<", bytes(self._buffer))
                 self.lines.append(
-                    PoolLine(self._now(), bytes(self._buffer), None, "the connection ended inside this line")
+                    PoolLine(
+                        self._now(), bytes(self._buffer), None, "the connection ended inside this line", is_cut=True
+                    )
                 )
             self.mark_ended("the pool closed the connection")
 
@@ -285,6 +289,8 @@ class ProbeConnection:
                 request = self._requests[identifier]
                 self.answers.setdefault(identifier, []).append(Answer(line, trio.current_time() - request.sent_at))
                 self._apply_result(request.method, value.get("result"))
+            elif identifier is not None and self.stray_reply is None:
+                self.stray_reply = line
             return
         params = value.get("params")
         if isinstance(params, list):

@@ -26,12 +26,20 @@ class PoolLine:
     data: bytes
     value: dict[str, Any] | None
     problem: str = ""
+    is_cut: bool = False
+    """Whether the connection ended inside the line."""
 
     @property
     def method(self) -> str | None:
         """The method of a notification or a request; None if the line is neither."""
         method = None if self.value is None else self.value.get("method")
         return method if isinstance(method, str) else None
+
+    @property
+    def is_not_json(self) -> bool:
+        """Whether the line is provably no JSON object. An empty line is none either but harmless, and an object that
+        the end of the connection cut off proves nothing."""
+        return self.value is None and not (not self.data.strip() or (self.is_cut and self.data.lstrip()[:1] == b"{"))
 
     def __str__(self) -> str:
         return sanitize(self.data, 200)

@@ -29,11 +29,15 @@ class ChainTip:
 
 
 class Chain(Protocol):
-    """The pool's Bitcoin node, with the two methods that checks need. Both methods raise ChainError if the node does
-    not answer."""
+    """The pool's Bitcoin node, with the methods that checks need. They raise ChainError if the node does not
+    answer."""
 
     async def tip(self) -> ChainTip:
         """Return the last block of the best chain."""
+        ...
+
+    async def time(self) -> int:
+        """Return the time that the node gives the next block on the best chain, in seconds since 1970."""
         ...
 
     async def submit(self, block: bytes) -> str:

@@ -2,7 +2,7 @@
 fault."""
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +12,9 @@ import trio
 from stratum_miner import __version__
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
 from stratum_miner.bitcoin.sha256d import sha256d
-from stratum_miner.bitcoin.target import hash_value
+from stratum_miner.bitcoin.target import MAX_TARGET, hash_value
 from stratum_miner.conformance.connection import PATIENCE, ProbeConnection
-from stratum_miner.conformance.messages import Answer
+from stratum_miner.conformance.messages import Answer, PoolLine
 from stratum_miner.conformance.outcome import Silent, Skip, UnexpectedDisconnect
 from stratum_miner.conformance.pool_under_test import Chain, OpenPoolStream, PoolUnderTest, Unreachable, reason_of
 from stratum_miner.conformance.share_search import BudgetedSearch, Hasher
@@ -38,7 +38,12 @@ LONG_PATIENCE = 30.0
 TRIES = 5
 """Number of attempts to submit a share. If a new block makes a share stale before the pool answers it, the check makes
 the next attempt with a new share."""
+MOST_HASHES = 2**32
+"""Maximum number of hashes that one check computes on average for a hash in a narrow range. A share of difficulty 1
+takes as many."""
 NO_JOB = "no-such-job"
+_OTHER_PROTOCOLS = (b"HTTP/", b"\x15\x03")
+"""How a reply of HTTP and a TLS alert begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,18 @@ class Facts:
     """Whether the pool does not answer mining.configure."""
     configure_closes: bool = False
     """Whether the pool closes the connection after mining.configure, as ckpool of 2017 does."""
+    not_json: dict[str, PoolLine] = field(default_factory=dict)
+    """The first line of the pool that is no JSON object, for each check that received one. The keys are the ids of the
+    checks."""
+
+    def note_lines(self, identifier: str, connections: Iterable[ProbeConnection]) -> None:
+        """Record in ``not_json`` what the pool sent on the connections of a check. Replies of HTTP and TLS do not
+        count, because a pool may answer a client in the client's protocol."""
+        for connection in connections:
+            if connection.lines and not connection.lines[0].data.startswith(_OTHER_PROTOCOLS):
+                bad = next((line for line in connection.lines if line.is_not_json), None)
+                if bad is not None:
+                    self.not_json.setdefault(identifier, bad)
 
 
 @dataclass(slots=True)
@@ -97,8 +114,8 @@ class Probe:
     rng: random.Random
     connections: list[ProbeConnection] = field(default_factory=list)
     """All connections of the check, in the order in which they were opened."""
-    blocks_made: int = 0
-    """Number of blocks that the check made."""
+    last_block_time: int = 0
+    """Time of the last block that the check made, in seconds since 1970; 0 if it made none."""
 
     # ---- connections ----------------------------------------------------------------------------------------------
 
@@ -135,12 +152,19 @@ class Probe:
         password: str | None = None,
         job: bool = True,
         subscribe: tuple[Any, ...] = (AGENT,),
+        ambiguous_version: bool = False,
     ) -> ProbeConnection:
         """Open a connection, complete the handshake, and wait for the first job unless ``job`` is False. Return the
         connection.
 
         ``mask`` is the version mask to ask for; if it is None, mining.configure is not sent. ``subscribe`` contains the
-        parameters of mining.subscribe. Raises Skip if the pool does not complete the handshake or sends no job. The
+        parameters of mining.subscribe.
+
+        If the version of the first job has bits of the granted mask, pools differ in how they combine this version with
+        the version bits of a share. Unless ``ambiguous_version`` is True, the session is then opened again without
+        mining.configure, so that only the checks of version bits judge this difference.
+
+        Raises Skip if the pool does not complete the handshake or sends no job. The
         check that calls this method is then skipped and does not fail, because other checks test the handshake and the
         first job. Raises Unreachable if no connection can be made.
         """
@@ -154,6 +178,9 @@ class Probe:
         if job and not await connection.wait_until(lambda: connection.jobs, FIRST_JOB_PATIENCE):
             problem = connection.notifies[-1].problem if connection.notifies else connection.ending
             raise Skip(f"no usable job within {FIRST_JOB_PATIENCE:g} s{': ' * bool(problem)}{problem}")
+        if job and not ambiguous_version and connection.job.version & connection.job.version_mask:
+            await connection.aclose()
+            return await self.session(mask=None, password=password, subscribe=subscribe)
         return connection
 
     async def authorize(self, connection: ProbeConnection, password: str | None = None) -> None:
@@ -274,7 +301,7 @@ class Probe:
                 return found
 
     def low_difficulty_share(self, connection: ProbeConnection) -> FoundShare:
-        """Return a well-formed share with a hash that meets neither the share target nor the network target.
+        """Return a well-formed share with a hash far above the share target and the network target.
 
         Raises Skip if nearly every hash meets one of the targets.
         """
@@ -283,7 +310,7 @@ class Probe:
         for _ in range(1000):
             nonce = self.rng.randrange(1 << 32)
             found = _found(connection, job, extranonce2=extranonce2, ntime=job.ntime, nonce=nonce, version=job.version)
-            if found.value > job.search_target:
+            if found.value > far_above(job):
                 return found
         raise Skip(f"at difficulty {job.share_difficulty:g} nearly every hash meets the share target")
 
@@ -319,11 +346,13 @@ class Probe:
     async def made_stale(self, connection: ProbeConnection, job: Job, answer: Answer) -> bool:
         """Return whether the pool rejected a share of ``job`` because the job has become stale.
 
-        Two conditions must be met: the reason in the answer is JOB_NOT_FOUND, and the pool has sent a job that makes
-        ``job`` stale (``ProbeConnection.is_stale``) before this answer or within 2 s after it.
+        The pool must have sent a job that makes ``job`` stale (``ProbeConnection.is_stale``). After an answer with the
+        reason JOB_NOT_FOUND, it may also send this job within the next 2 s.
         """
-        if answer.reason is not ErrorReason.JOB_NOT_FOUND:
+        if not answer.refused:
             return False
+        if answer.reason is not ErrorReason.JOB_NOT_FOUND:
+            return connection.is_stale(job)
         return await connection.wait_until(lambda: connection.is_stale(job), NEW_BLOCK_PATIENCE)
 
     @property
@@ -332,6 +361,13 @@ class Probe:
         if self.pool.chain is None:
             raise Skip("the check needs the pool's node; name it with --node")
         return self.pool.chain
+
+
+def far_above(job: Job) -> int:
+    """Return a hash value that is far above both targets of the job: eight times the higher target or, if that is too
+    much, the middle between this target and the highest hash value. Only a pool that does not compare the hash with a
+    target at all accepts a share with a higher hash."""
+    return min(8 * job.search_target, (job.search_target + MAX_TARGET) // 2)
 
 
 @asynccontextmanager

@@ -134,7 +134,7 @@ async def verify(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_run_in_parallel, one, working, at_a_time)
         nursery.start_soon(_run_in_parallel, one, quiet, MAX_PARALLEL)
-    await _run_in_parallel(one, [case for case in cases if case.disturbs], 1)
+    await _run_in_parallel(one, sorted((case for case in cases if case.disturbs), key=lambda case: case.is_last), 1)
     return [results[case.id] for case in cases]
 
 
@@ -202,6 +202,7 @@ async def run_case(pool: PoolUnderTest, case: Case, hasher: Hasher, facts: Facts
         return Result(case, skipped("the check needs the pool's node; name it with --node"), 0.0)
     async with open_probe(pool, hasher, facts, seed) as probe:
         outcome = await _outcome(case, probe)
+        facts.note_lines(case.id, probe.connections)
     # The text may quote the pool, which may have sent control characters.
     outcome = CheckOutcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))
     return Result(case, outcome, trio.current_time() - started, tuple(probe.transcript.lines()))
@@ -250,6 +251,9 @@ async def _silence(case: Case, probe: Probe, actual: str) -> CheckOutcome:
     answered = await _new_connection_seconds(probe)
     if answered is None:
         return skipped(f"{actual}, and it did not answer a new connection either, so nothing is known")
+    stray = next((each.stray_reply for each in probe.connections if each.stray_reply is not None), None)
+    if stray is not None:
+        return skipped(f"{actual}, but sent a reply with an id of no request: {stray}. FRM-07 judges the ids")
     actual = f"{actual}, but it answered a new connection in {answered:.3f} s"
     if case.level is Level.SHOULD:
         return failed(actual)

@@ -47,11 +47,14 @@ SETUPS = {
 
 
 @pytest.fixture
-def run_check() -> RunCheck:
+def run_check(monkeypatch: pytest.MonkeyPatch) -> RunCheck:
     """``await run_check("ERR-01", to_client=...)`` runs a check against a pool with changed messages.
 
     The test must also use ``autojump_clock``, because most checks wait.
     """
+
+    # The clock would jump while a worker thread computes hashes.
+    monkeypatch.setattr("stratum_miner.conformance.share_search.QUICK", 1_000_000)
 
     async def run(identifier: str, *, worker: str = "alice", password: str = "x", **changes: Any) -> Result:
         setup = SETUPS.get(identifier, PoolSetup())

@@ -216,6 +216,35 @@ def crowded(most: int) -> Changes:
     return {"raw": raw}
 
 
+def refuses_with_20() -> Changes:
+    """Refuse faulty shares with the code 20 and a text without a reason."""
+
+    def edit(message: Message) -> None:
+        if message["error"]:
+            message["error"] = [20, "no", None]
+
+    return reply_to("mining.submit", edit)
+
+
+def forgets_the_version() -> Changes:
+    """Refuse a share as a duplicate if only its version bits differ from those of an earlier one."""
+
+    def change(relayed: RelayedConnection, message: Message) -> list[Message | bytes] | None:
+        if message.get("method") == "mining.submit":
+            share = tuple(message["params"][:5])
+            seen = relayed.memory.setdefault("seen", set())
+            relayed.memory["again"] = share in seen
+            seen.add(share)
+        return None
+
+    def answer(relayed: RelayedConnection, message: Message) -> list[Message | bytes] | None:
+        if "method" in message or not relayed.memory.get("again"):
+            return None
+        return [message | {"result": None, "error": [22, "duplicate", None]}]
+
+    return {"to_pool": change, "to_client": answer}
+
+
 def refuses_latecomers(message: Message) -> None:
     message.update(result=False)
 
@@ -276,6 +305,7 @@ WRONG: dict[str, Changes] = {
     "HS-11": NEVER_CLEAN,
     "HS-12": another_extranonce1(),
     "HS-14": ACCEPTS,
+    "HS-22": ONE_EXTRANONCE1,
     "HS-15": ACCEPTS,
     "HS-16": {"config": {"authorize_timeout": 100_000.0}},
     "HS-18": asked(lambda message: "no session of yours" in message["params"], close),
@@ -327,6 +357,7 @@ WRONG: dict[str, Changes] = {
     "ERR-07": ACCEPTS,
     "ERR-08": ACCEPTS,
     "ERR-09": ACCEPTS,
+    "ERR-10": LOW,
     "ERR-11": ACCEPTS,
     "ERR-12": LOW,
     "ERR-13": ACCEPTS,
@@ -336,9 +367,17 @@ WRONG: dict[str, Changes] = {
     "ERR-17": ACCEPTS,
     "ERR-18": ACCEPTS,
     "ERR-21": ACCEPTS,
+    "ERR-22": ACCEPTS,
     "ERR-23": ACCEPTS,
     "ERR-24": reply_to("mining.submit", lambda message: message.update(error=message["error"][:2])),
     "ERR-25": REFUSES,
+    "ERR-26": ACCEPTS,
+    "ERR-27": ACCEPTS,
+    "ERR-28": refuses_with_20(),
+    "ERR-29": LOW,
+    "ERR-30": forgets_the_version(),
+    "ERR-31": ACCEPTS,
+    "ERR-32": ACCEPTS,
     "VD-01": say("mining.set_difficulty", param(0, 0)),
     "VD-02": difficulties(lambda last, value: False),
     "VD-03": difficulties(lambda last, value: value > last),

@@ -27,7 +27,7 @@ from stratum_miner.reports.conformance_text import show
 RESULTS = [
     Result(CASES["FRM-01"], passed("7 lines"), 0.5, ("0.0 #1 > {}",)),
     Result(CASES["FRM-20"], failed("no reply <to> & \x00 'it'"), 5.0, ('   0.0000 #1 > {"a": "<b>"}',)),
-    Result(CASES["HS-12"], failed("extranonce1 changed"), 1.0, ("a", "b")),
+    Result(CASES["HS-18"], failed("no session"), 1.0, ("a", "b")),
     Result(CASES["SH-12"], skipped("no room"), 0.1),
     Result(CASES["EXT-10"], observed("silence"), 5.0, ("c",)),
 ]
@@ -137,7 +137,7 @@ def test_the_page() -> None:
     assert not {"script", "link", "img", "iframe"} & set(tags), "it asks for nothing"
     details = {attributes["id"]: attributes for tag, attributes in parser.seen if tag == "details"}
     assert set(details) == {result.case.id for result in RESULTS}
-    assert {identifier for identifier, attributes in details.items() if "open" in attributes} == {"FRM-20", "HS-12"}
+    assert {identifier for identifier, attributes in details.items() if "open" in attributes} == {"FRM-20", "HS-18"}
     assert "no reply <to> &" in parser.text
     assert '{"a": "<b>"}' in parser.text
 

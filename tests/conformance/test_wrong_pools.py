@@ -18,23 +18,8 @@ from tests.conformance.conftest import HASHER
 from tests.conformance.wrong_pools import NETWORK_DIFFICULTY, SHARE_DIFFICULTY, WRONG_POOLS, WrongPool
 
 Clock = trio.testing.MockClock
-LONG = {"LD-01", "LD-03", "LD-04", "LD-05", "LD-07", "LD-08", "LD-10"}
-"""Checks that take long and only look at floods and many connections."""
-NOT_FOUND_YET = {
-    "ntime_of_letters",
-    "target_wide_by_a_sixteenth",
-    "target_wide_by_two",
-    "difficulty_at_once",
-    "any_name",
-    "text_in_the_session",
-    "blank_line",
-    "version_blind",
-    "one_extranonce1",
-    "reused_extranonce1",
-    "xored_version",
-    "another_id",
-}
-"""The pools whose fault the checks do not find, or in which they also find faults that are none."""
+LONG = {"LD-01", "LD-03", "LD-04", "LD-05", "LD-07", "LD-08", "LD-10", "VD-10"}
+"""Checks that take long: they look at floods and many connections, or compute many hashes and do not judge."""
 
 
 @asynccontextmanager
@@ -66,25 +51,17 @@ def expect_as_named(wrong: WrongPool, failed: dict[str, Result]) -> None:
     assert by_level[Level.SHOULD] == wrong.should, shown
 
 
-def _pools() -> list[object]:
-    return [
-        pytest.param(
-            wrong,
-            id=wrong.name,
-            marks=[pytest.mark.xfail(strict=True, reason="the checks do not find it")] * (wrong.name in NOT_FOUND_YET),
-        )
-        for wrong in WRONG_POOLS
-    ]
+POOLS = [pytest.param(wrong, id=wrong.name) for wrong in WRONG_POOLS]
 
 
-@pytest.mark.parametrize("wrong", _pools())
+@pytest.mark.parametrize("wrong", POOLS)
 async def test_its_fault_is_found(autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch, wrong: WrongPool) -> None:
     async with open_wrong_pool(wrong, monkeypatch) as pool:
         expect_as_named(wrong, await failed_checks(pool, wrong.must | wrong.should | wrong.also))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrong", _pools())
+@pytest.mark.parametrize("wrong", POOLS)
 async def test_nothing_else_is_found(autojump_clock: Clock, monkeypatch: pytest.MonkeyPatch, wrong: WrongPool) -> None:
     async with open_wrong_pool(wrong, monkeypatch) as pool:
         expect_as_named(wrong, await failed_checks(pool, set(CASES) - LONG))

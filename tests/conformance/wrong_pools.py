@@ -5,7 +5,7 @@ The pools run on a chain on which a block is 40 times as hard as a share, so tha
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,11 +13,9 @@ import msgspec
 from stratum_miner.bitcoin.target import hash_value
 from stratum_miner.downstream import validator
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, Lease
-from stratum_miner.downstream.jobs import JobTable
+from stratum_miner.downstream.jobs import JobContent, JobTable
 from stratum_miner.downstream.validator import Refused, ShareValidator, ShareVerdict, Solution
 from stratum_miner.pool.job_factory import PoolJob
-from stratum_miner.pool.nodes.memory import MemoryNode
-from stratum_miner.pool.template import BlockTemplate
 from stratum_miner.stratum.client_messages import Submit
 from stratum_miner.stratum.errors import ErrorReason
 from tests.conformance.changed_pool import Change, CloseConnection, Message, RelayedConnection
@@ -117,11 +115,8 @@ def _xored(submit: Submit, content: Any, extranonce1: bytes, version_mask: int) 
     return coinbase, version.to_bytes(4, "little") + header[4:]
 
 
-_template = MemoryNode._template
-
-
-def _template_with_bit_28(node: MemoryNode) -> BlockTemplate:
-    return replace(_template(node), version=0x30000000)
+def _content_with_bit_28(**fields: Any) -> JobContent:
+    return JobContent(**fields | {"version": fields["version"] | 1 << 28})
 
 
 # ---- wrong sessions --------------------------------------------------------------------------------------------------
@@ -391,7 +386,7 @@ WRONG_POOLS = (
         should=frozenset({"JOB-08"}),
         patches={
             "stratum_miner.downstream.validator._rebuilt": _xored,
-            "stratum_miner.pool.nodes.memory.MemoryNode._template": _template_with_bit_28,
+            "stratum_miner.pool.job_factory.JobContent": _content_with_bit_28,
         },
     ),
     WrongPool(

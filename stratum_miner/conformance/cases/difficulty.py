@@ -1,11 +1,10 @@
-"""The checks VD-01 to VD-09: share difficulties, and how the pool adjusts them to the hash rate (vardiff).
+"""The checks VD-01 to VD-10: share difficulties, and how the pool adjusts them to the hash rate (vardiff).
 
 Whether and how often a pool adjusts difficulties depends on the configuration of the pool, which a client cannot see.
 For VD-02 to VD-04, the user must therefore state the time between two adjustments, the retarget period
 (``--retarget-seconds``).
 """
 
-import math
 from itertools import pairwise
 
 import trio
@@ -24,7 +23,8 @@ from stratum_miner.conformance.outcome import (
     passed,
     skipped,
 )
-from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, Probe
+from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, MOST_HASHES, RENEWAL, FoundShare, Probe
+from stratum_miner.work.job import Job
 
 check = Topic("difficulty")
 
@@ -37,11 +37,7 @@ MAX_TURNS = 2
 """Largest number of turns at which the check VD-04 still regards the difficulty as stable. A turn is a fall of the
 difficulty after a rise, or a rise after a fall."""
 ACCOUNTED = 60
-"""Number of valid shares that the check VD-09 submits. The check compares two numbers: the hashes that it computed to
-find these shares, and the hashes that shares with these difficulties take on average."""
-SIGMAS = 3
-"""Largest difference, in standard deviations, that the check VD-09 allows between the two numbers of hashes that it
-compares (see ``ACCOUNTED``)."""
+"""Number of valid shares that the check VD-09 submits."""
 
 
 @check(
@@ -235,34 +231,64 @@ async def after_reconnect(probe: Probe) -> CheckOutcome:
 
 @check(
     "VD-09",
-    "The pool should accept every valid share, so that the accepted difficulties add up to the work done.",
+    "The pool should accept every valid share.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=240,
-    expected=f"{ACCOUNTED} valid shares are accepted, and the sum of their difficulties matches the number of hashes "
-    f"within {SIGMAS} standard deviations",
+    expected=f"true for each of {ACCOUNTED} valid shares that no new block makes stale",
 )
-async def accounting(probe: Probe) -> CheckOutcome:
+async def every_share(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     probe.search.afford(ACCOUNTED * float(expected_hashes(connection.job.share_target)), f"{ACCOUNTED} shares")
-    hashes, credited, rejected = 0.0, 0.0, 0
+    judged, rejected = 0, []
     for _ in range(ACCOUNTED):
-        job, before = connection.job, probe.search.hashes
+        job = connection.job
         found = await probe.find(connection, job, above=-1)
+        if connection.is_stale(job):
+            continue
         try:
             answer = await probe.submit(connection, found.params)
         except (Silent, UnexpectedDisconnect) as reason:
             raise Skip(f"the pool did not answer a share: {reason}") from None
         if await probe.made_stale(connection, job, answer):
             continue
-        hashes += probe.search.hashes - before
-        rejected += not answer.accepted
-        credited += float(expected_hashes(job.share_target)) if answer.accepted else 0.0
-    if not hashes:
+        judged += 1
+        if not answer.accepted:
+            rejected.append(answer)
+    if not judged:
         return skipped("every share became stale because of a new block before the pool answered it")
-    deviation = abs(credited / hashes - 1) * math.sqrt(ACCOUNTED)
-    right = deviation <= SIGMAS and not rejected
-    return (passed if right else failed)(
-        f"the accepted shares stand for {credited:,.0f} hashes and {hashes:,.0f} were computed, which differs by "
-        f"{deviation:.1f} standard deviations; the pool rejected {rejected} valid shares"
+    if rejected:
+        return failed(f"the pool rejected {len(rejected)} of {judged} valid shares, the first with {rejected[0]}")
+    return passed(f"the pool accepted each of {judged} valid shares; new blocks made {ACCOUNTED - judged} others stale")
+
+
+@check(
+    "VD-10",
+    "The check records whether difficulty 1 is the target ffff x 2^208 or 2^224.",
+    level=INFO,
+    kinds=(WORK,),
+    seconds=120,
+    expected="recorded: the answer to a share with a hash between the two targets of the share difficulty; the second "
+    "target is higher by one part in 65,536",
+)
+async def target_of_difficulty_1(probe: Probe) -> CheckOutcome:
+    connection = await probe.session()
+
+    async def make(job: Job) -> FoundShare:
+        above, at_most = job.share_target, job.share_target * 0x10000 // 0xFFFF
+        if above < job.network_target:
+            raise Skip("on this block chain, every hash between the two targets is a block")
+        expected = 2**256 / (at_most - above)
+        if expected > MOST_HASHES:
+            raise Skip(
+                f"such a hash takes {expected:,.0f} hashes on average, and the check computes at most {MOST_HASHES:,}. "
+                "Lower the pool's share difficulty"
+            )
+        return await probe.find(connection, job, above=above, at_most=at_most)
+
+    found, answer = await probe.find_and_submit(connection, make)
+    one = "2^224" if answer.accepted else "ffff x 2^208"
+    return observed(
+        f"difficulty 1 is the target {one}: after a share with a hash of "
+        f"{found.value / found.job.share_target:.8f} times the share target, the pool answered {answer}"
     )

@@ -1,9 +1,10 @@
-"""The checks EXT-01 to EXT-15: the extensions of BIP 310, suggested difficulties, and other requests of miners."""
+"""The checks EXT-01 to EXT-16: the extensions of BIP 310, suggested difficulties, and other requests of miners."""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
 from stratum_miner.bitcoin.target import target_from_difficulty
 from stratum_miner.conformance.case import INFO, INTRUSIVE, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.connection import SILENCE, ProbeConnection
@@ -20,7 +21,7 @@ from stratum_miner.conformance.outcome import (
 from stratum_miner.conformance.probe import AGENT, RENEWAL, Probe
 from stratum_miner.conformance.steps import change_difficulty, share_between, wait_for_second_job
 from stratum_miner.stratum import fields
-from stratum_miner.stratum.errors import ErrorReason, FieldError
+from stratum_miner.stratum.errors import FieldError
 
 check = Topic("extensions")
 
@@ -86,8 +87,8 @@ async def version_rolling(probe: Probe) -> CheckOutcome:
 
 @check(
     "EXT-02",
-    "The pool must grant only version bits that the miner asked for (BIP 310).",
-    level=MUST,
+    "The pool should grant only version bits that the miner asked for (BIP 310).",
+    level=SHOULD,
     expected="for the mask 000fe000: a mask within it, or false, an error, or no reply",
 )
 async def narrow_mask(probe: Probe) -> CheckOutcome:
@@ -263,8 +264,8 @@ async def suggest_difficulty(probe: Probe) -> CheckOutcome:
 
 @check(
     "EXT-11",
-    "The pool must not set an absurd difficulty, whatever difficulty a miner suggests.",
-    level=MUST,
+    "The pool should not set an absurd difficulty, whatever difficulty a miner suggests.",
+    level=SHOULD,
     kinds=(INTRUSIVE,),
     seconds=120,
     expected='for the suggestions "0.001", -1, 0, 1e308 and "NaN": any mining.set_difficulty is above 0 and below '
@@ -295,7 +296,7 @@ async def absurd_suggestions(probe: Probe) -> CheckOutcome:
     level=MUST,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
-    expected="for a share with a difficulty between the old and the new one: true after a decrease, error 23 after an "
+    expected="for a share with a difficulty between the old and the new one: true after a decrease, an error after an "
     "increase",
 )
 async def suggestion_is_told(probe: Probe) -> CheckOutcome:
@@ -315,8 +316,7 @@ async def suggestion_is_told(probe: Probe) -> CheckOutcome:
         return skipped("the pool does not change the difficulty after mining.suggest_difficulty")
     await wait_for_second_job(connection)
     found, answer = await probe.find_and_submit(connection, lambda job: share_between(probe, connection, job, before))
-    right = answer.reason is ErrorReason.LOW_DIFFICULTY
-    return (passed if right else failed)(
+    return (passed if answer.refused else failed)(
         f"the pool raised the difficulty from {before:g} to {found.job.share_difficulty:g} and answered a share "
         f"between both: {answer}"
     )
@@ -364,3 +364,19 @@ async def password_difficulty(probe: Probe) -> CheckOutcome:
     await connection.wait_until(lambda: connection.difficulty == wanted, SILENCE)
     shown = ", ".join(str(value) for _, value in connection.difficulties) or "no difficulty"
     return observed(f"after mining.authorize with the password d={wanted!r}, the pool set {shown}")
+
+
+@check(
+    "EXT-16",
+    "The check records whether the pool grants the version bits of BIP 323.",
+    level=INFO,
+    expected=f"recorded: the bits 5 to 12 in the mask granted for {WIDEST_MASK:08x}, or none of them",
+)
+async def bits_of_bip_323(probe: Probe) -> CheckOutcome:
+    answer = await _ask_version_rolling(probe, f"{WIDEST_MASK:08x}")
+    granted = _grant(answer)
+    if isinstance(granted, str):
+        return observed(granted)
+    further = granted & WIDEST_MASK & ~GENERAL_PURPOSE_MASK
+    which = f"the bits {further:08x}" if further else "none of the bits 5 to 12"
+    return observed(f"for the mask {WIDEST_MASK:08x}, the pool granted the mask {granted:08x}, with {which} of BIP 323")

@@ -47,17 +47,22 @@ def _request(identifier: Any = 1, **others: Any) -> dict[str, Any]:
     "FRM-01",
     "The pool must send one JSON object in UTF-8 on every line.",
     level=MUST,
-    expected="every line of a session is a JSON object: replies, errors and jobs",
+    is_last=True,
+    expected="every line is a JSON object, in the session of this check and in all other checks of the run; replies of "
+    "HTTP and TLS to clients that use these protocols do not count",
 )
 async def every_line_is_an_object(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     await probe.reply_seconds(connection)
     unknown = await connection.send_request("mining.unknown_to_everyone")
     await connection.reply_or_none(unknown, SILENCE)
-    for line in connection.lines:
-        if line.value is None and line.data.strip():
-            return failed(f"the pool sent a line that is {line.problem}: {line}")
-    return passed(f"the pool sent {len(connection.lines)} lines, all of them JSON objects")
+    probe.facts.note_lines("FRM-01", probe.connections)
+    bad = [f"{line} (check {identifier}; it is {line.problem})" for identifier, line in probe.facts.not_json.items()]
+    if bad:
+        return failed(
+            f"the pool sent {'lines that are' if len(bad) > 1 else 'a line that is'} no JSON object: " + "; ".join(bad)
+        )
+    return passed(f"the pool sent {len(connection.lines)} lines in this session, and all lines of the run are objects")
 
 
 @check(
@@ -112,7 +117,8 @@ async def carriage_return(probe: Probe) -> CheckOutcome:
     "The pool should ignore empty lines.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
-    expected="a session for mining.subscribe after two empty lines; the reaction to lines of CR LF alone is recorded",
+    expected="a session for mining.subscribe after two empty lines, and a reply to a request after an empty line in "
+    "the session; the reaction to lines of CR LF alone is recorded",
 )
 async def blank_lines(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
@@ -122,12 +128,30 @@ async def blank_lines(probe: Probe) -> CheckOutcome:
     outcome = _subscription(await connection.wait_for_reply(request), "after two empty lines")
     if outcome.is_failure:
         return outcome
-    other = await probe.connect()
-    request, line = other.compose("mining.subscribe", AGENT)
-    other.note("-", "the check sends two lines of CR LF alone first")
-    await other.send(b"\r\n\r\n" + line)
-    answer = await other.reply_or_none(request, SILENCE)
-    return passed(f"{outcome.actual}; after two lines of CR LF alone, {other.reaction(answer, SILENCE)}")
+    session = await probe.session(job=False)
+    await _send_blank(session, b"\n")
+    try:
+        await probe.reply_seconds(session)
+    except UnexpectedDisconnect as reason:
+        return failed(f"after an empty line in the session, {reason}")
+    other = await probe.session(job=False)
+    await _send_blank(other, b"\r\n")
+    try:
+        await probe.reply_seconds(other)
+        recorded = "the pool answered the next request"
+    except (Silent, UnexpectedDisconnect) as reason:
+        recorded = str(reason)
+    return passed(
+        f"{outcome.actual}, and the next request after an empty line in the session; after a line of CR LF alone, "
+        f"{recorded}"
+    )
+
+
+async def _send_blank(connection: ProbeConnection, line: bytes) -> None:
+    """Send an empty line in a segment of its own, and wait a moment for the pool to read it."""
+    connection.note("-", f"the check sends {line!r} alone")
+    await connection.send(line)
+    await connection.listen(0.3)
 
 
 @check(
@@ -135,8 +159,8 @@ async def blank_lines(probe: Probe) -> CheckOutcome:
     "The pool must accept any valid JSON: with spaces, with keys in any order and with unknown keys.",
     level=MUST,
     kinds=(INTRUSIVE,),
-    expected='a session for mining.subscribe with spaces around it, keys in another order, extra keys and "jsonrpc": '
-    '"2.0"',
+    expected="a session for mining.subscribe with spaces inside and behind it, keys in another order, extra keys and "
+    '"jsonrpc": "2.0"',
 )
 async def any_json(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
@@ -145,7 +169,7 @@ async def any_json(probe: Probe) -> CheckOutcome:
         {"jsonrpc": "2.0", "params": [AGENT], "extra": {"a": [1, None]}, "method": "mining.subscribe", "id": 1},
         "mining.subscribe in unusual but valid JSON",
     )
-    await connection.send(b'  \t{ "jsonrpc" : "2.0"' + line[17:-1] + b"  \n")
+    await connection.send(b'{ "jsonrpc" : "2.0"' + line[17:-1] + b"  \n")
     return _subscription(await connection.wait_for_reply(1), "in unusual but valid JSON")
 
 
@@ -153,14 +177,29 @@ async def any_json(probe: Probe) -> CheckOutcome:
     "FRM-07",
     "The pool must return the id of a request in its reply, with the same value and JSON type.",
     level=MUST,
-    expected="replies with the ids 0, 1 and 2147483647 to requests with these ids",
+    expected="replies with the ids 0, 1 and 2147483647 to mining.subscribe with these ids, and a reply with its id to "
+    "mining.submit",
 )
 async def integer_ids(probe: Probe) -> CheckOutcome:
     for identifier in (0, 1, 2**31 - 1):
         wrong = await _echo(probe, identifier)
         if wrong:
             return failed(f"the pool answered mining.subscribe with the id {identifier} {wrong}")
-    return passed("the pool returned the ids 0, 1 and 2147483647 unchanged")
+    session = await probe.session(job=False)
+    known = len(session.lines)
+    share = (NO_JOB, "00" * session.extranonce2_size, "00000000", "00000000")
+    request = await session.send_request("mining.submit", session.worker, *share)
+
+    def replies() -> list[Any]:
+        return [line for line in session.lines[known:] if line.value is not None and line.method is None]
+
+    await session.wait_until(lambda: session.answers.get(request) or replies(), PATIENCE)
+    if not session.answers.get(request):
+        if not replies():
+            await session.wait_for_reply(request, 0)
+        shown = json.dumps(replies()[0].value.get("id"))
+        return failed(f"the pool answered mining.submit with the id {request} under the id {shown}")
+    return passed("the pool returned the ids 0, 1 and 2147483647 of mining.subscribe, and the id of mining.submit")
 
 
 async def _echo(probe: Probe, identifier: int | str) -> str:

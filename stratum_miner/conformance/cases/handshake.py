@@ -1,23 +1,25 @@
-"""The checks HS-01 to HS-21: mining.subscribe, mining.authorize, resumed sessions and the first job."""
+"""The checks HS-01 to HS-22: mining.subscribe, mining.authorize, resumed sessions and the first job."""
 
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 import trio
 
-from stratum_miner.conformance.case import INFO, INTRUSIVE, MUST, SHOULD, Topic
+from stratum_miner.conformance.case import INFO, INTRUSIVE, MUST, SHOULD, WORK, Topic
+from stratum_miner.conformance.coinbase import body_of
 from stratum_miner.conformance.connection import SILENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import CheckOutcome, UnexpectedDisconnect, failed, observed, passed, skipped
 from stratum_miner.conformance.probe import AGENT, FIRST_JOB_PATIENCE, Probe
-from stratum_miner.conformance.steps import replied_once
-from stratum_miner.stratum.errors import ErrorReason
+from stratum_miner.conformance.steps import expect_rejected, have_same_work, repeats_work_of_ended, replied_once
 
 check = Topic("handshake")
 
 PARALLEL, SEQUENTIAL = 16, 16
-"""Number of sessions that are open at the same time, and number of sessions that are opened one after another. No two
-of these sessions may have the same extranonce1."""
+"""Number of sessions that are open at the same time (HS-04), and number of sessions that are opened one after another
+(HS-22)."""
 IDLE_LEAST, IDLE_MOST = 10.0, 120.0
 """Shortest and longest time, in seconds, after which a pool should close a connection on which nothing is sent."""
 
@@ -26,14 +28,14 @@ IDLE_LEAST, IDLE_MOST = 10.0, 120.0
     "HS-01",
     "The pool must answer mining.subscribe with the subscriptions, the extranonce1 and the size of the extranonce2.",
     level=MUST,
-    expected="an array of at least three elements: any value, 1 to 16 bytes in hex, and an integer from 2 to 16",
+    expected="an array of at least three elements: any value, 1 to 32 bytes in hex, and an integer from 2 to 16",
 )
 async def subscribe_shape(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     answer = await connection.call("mining.subscribe", AGENT)
     match answer.result:
         case [_, str(extranonce1), int(size), *_] if (
-            re.fullmatch(r"(?:[0-9a-fA-F]{2}){1,16}", extranonce1) and not isinstance(size, bool) and 2 <= size <= 16
+            re.fullmatch(r"(?:[0-9a-fA-F]{2}){1,32}", extranonce1) and not isinstance(size, bool) and 2 <= size <= 16
         ):
             return passed(
                 f"the pool answered mining.subscribe with extranonce1 {extranonce1} and extranonce2 size {size}"
@@ -74,30 +76,73 @@ async def extranonce2_size(probe: Probe) -> CheckOutcome:
 
 @check(
     "HS-04",
-    "The pool must give every session a different extranonce1.",
+    "The pool must give sessions that are open at the same time different work.",
     level=MUST,
-    expected=f"a different extranonce1 in each of {PARALLEL} parallel and {SEQUENTIAL} sequential sessions",
+    seconds=300,
+    expected=f"no two of {PARALLEL} open sessions with the same coinb1, extranonce1 and coinb2",
 )
-async def unique_extranonce1(probe: Probe) -> CheckOutcome:
-    values: list[bytes | None] = []
+async def unique_work(probe: Probe) -> CheckOutcome:
+    connections: list[ProbeConnection] = []
 
     async def one() -> None:
-        values.append((await probe.subscribed()).extranonce1)
+        connections.append(await probe.subscribed())
 
     async with trio.open_nursery() as nursery:
         for _ in range(PARALLEL):
             nursery.start_soon(one)
+    if any(connection.extranonce1 is None for connection in connections):
+        return skipped("a reply to mining.subscribe contains no valid extranonce1")
+    first, second = _with_one_extranonce1(connections)
+    if first is None or second is None:
+        return passed(f"the pool gave {PARALLEL} open sessions different extranonce1")
+    assert first.extranonce1 is not None
+    given = f"the pool gave two open sessions the extranonce1 {first.extranonce1.hex()}"
+    await probe.authorize(first)
+    await probe.authorize(second)
+    match await have_same_work(first, second):
+        case True:
+            return failed(f"{given}, and the same coinb1 and coinb2")
+        case False:
+            return passed(f"{given}, but different coinbases")
+        case _:
+            return observed(f"inconclusive: {given}, and sent them no jobs on the same block")
+
+
+def _with_one_extranonce1(
+    connections: Sequence[ProbeConnection],
+) -> tuple[ProbeConnection, ProbeConnection] | tuple[None, None]:
+    for index, first in enumerate(connections):
+        for second in connections[index + 1 :]:
+            if first.extranonce1 == second.extranonce1:
+                return first, second
+    return None, None
+
+
+@check(
+    "HS-22",
+    "The pool should not give a session the work of a session that has just ended.",
+    level=SHOULD,
+    disturbs=True,
+    seconds=300,
+    expected=f"no two of {SEQUENTIAL} sessions, opened one after another, with the same coinb1, extranonce1 and coinb2",
+)
+async def new_work_after_the_end(probe: Probe) -> CheckOutcome:
+    values: list[bytes | None] = []
     for _ in range(SEQUENTIAL):
         connection = await probe.subscribed()
         values.append(connection.extranonce1)
         await connection.aclose()
-    if None in values:
-        return skipped("a reply to mining.subscribe contains no valid extranonce1")
-    repeated = {value for value in values if value is not None and values.count(value) > 1}
-    if repeated:
-        shown = ", ".join(value.hex() for value in repeated)
-        return failed(f"the pool gave these extranonce1 to more than one of {len(values)} sessions: {shown}")
-    return passed(f"the pool gave {len(values)} sessions {len(values)} different extranonce1")
+    again = len(values) - len(set(values))
+    if not again:
+        return passed(f"the pool gave {SEQUENTIAL} sessions in a row different extranonce1")
+    given = f"the pool gave {again} of {SEQUENTIAL} sessions in a row an extranonce1 again"
+    match await repeats_work_of_ended(probe):
+        case True:
+            return failed(f"{given}, and a new session the coinb1, extranonce1 and coinb2 of the session before it")
+        case False:
+            return passed(f"{given}, but with another coinbase")
+        case _:
+            return observed(f"inconclusive: {given}, and sent them no jobs on the same block")
 
 
 @check("HS-05", "The pool must authorize the worker name of the run.", level=MUST, expected="true")
@@ -205,8 +250,8 @@ async def first_job_is_clean(probe: Probe) -> CheckOutcome:
 
 @check(
     "HS-12",
-    "The pool must not change the extranonce1 of running jobs at a second mining.subscribe.",
-    level=MUST,
+    "The pool should not change the extranonce1 of running jobs at a second mining.subscribe.",
+    level=SHOULD,
     seconds=120,
     expected="the same extranonce1, an error, or no reply",
 )
@@ -241,33 +286,28 @@ async def second_worker(probe: Probe) -> CheckOutcome:
 
 @check(
     "HS-14",
-    "The pool must not accept a share of a worker that was not authorized.",
+    "The pool must not accept a share if no worker was authorized on the connection.",
     level=MUST,
-    kinds=(INTRUSIVE,),
-    expected="error 24 (unauthorized), error 21, or a closed connection; never true",
+    kinds=(INTRUSIVE, WORK),
+    seconds=120,
+    expected="an error (24 or another) or a closed connection for a valid share; never true",
 )
 async def unauthorized_submit(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     connection.worker = probe.pool.worker
-    # Some pools send jobs before they receive mining.authorize. If this pool does so, the check submits a share with
-    # the id of such a job; otherwise it makes up a job id.
-    await connection.wait_until(lambda: connection.jobs, 1.0)
-    job_id = connection.job.job_id if connection.jobs else "1"
-    allowed = {ErrorReason.UNAUTHORIZED, ErrorReason.JOB_NOT_FOUND}
-    return await _rejected_or_closed(connection, job_id, allowed, "a share before mining.authorize")
-
-
-async def _rejected_or_closed(
-    connection: ProbeConnection, job_id: str, allowed: set[ErrorReason], share: str
-) -> CheckOutcome:
-    ntime = f"{connection.job.ntime:08x}" if connection.jobs else "68000000"
+    if not await connection.wait_until(lambda: connection.jobs, 1.0):
+        # The pool sends no job before mining.authorize. Many pools have one job for all sessions, so the check uses
+        # the job of another session. With the extranonce1 of this session, it is what the pool would have sent here.
+        other = (await probe.session(mask=None)).job
+        body = body_of(other)
+        assert connection.extranonce1 is not None
+        own = replace(body, extranonce1=connection.extranonce1, extranonce2_size=connection.extranonce2_size)
+        connection.jobs.append(replace(other, body=own))
     try:
-        answer = await connection.call(
-            "mining.submit", connection.worker, job_id, "00" * (connection.extranonce2_size or 4), ntime, "00000000"
-        )
+        _, answer = await probe.find_and_submit(connection)
     except UnexpectedDisconnect as reason:
         return passed(str(reason))
-    return (passed if answer.reason in allowed else failed)(f"after {share}, the pool answered {answer}")
+    return expect_rejected(answer, "a valid share before mining.authorize")
 
 
 @check(
@@ -275,24 +315,19 @@ async def _rejected_or_closed(
     "The pool should reject a share before mining.subscribe.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
-    expected="error 25 (not subscribed), error 24 if the pool did not authorize the worker either, or a closed "
-    "connection",
+    expected="an error (25 or another) or a closed connection",
 )
 async def unsubscribed_submit(probe: Probe) -> CheckOutcome:
     connection = await probe.connect()
     connection.worker = probe.pool.worker
-    allowed = {ErrorReason.NOT_SUBSCRIBED}
     try:
-        authorized = await connection.reply_or_none(
+        await connection.reply_or_none(
             await connection.send_request("mining.authorize", connection.worker, probe.pool.password), SILENCE
         )
+        answer = await connection.call("mining.submit", connection.worker, "1", "00000000", "68000000", "00000000")
     except UnexpectedDisconnect as reason:
         return passed(str(reason))
-    if connection.closed:
-        return passed(connection.ending)
-    if authorized is None or not authorized.accepted:
-        allowed.add(ErrorReason.UNAUTHORIZED)
-    return await _rejected_or_closed(connection, "1", allowed, "a share before mining.subscribe")
+    return expect_rejected(answer, "a share before mining.subscribe")
 
 
 @check(
@@ -316,18 +351,33 @@ async def idle_connection(probe: Probe) -> CheckOutcome:
 
 @check(
     "HS-17",
-    "The check records whether the pool resumes a session.",
+    "The check records what a session gets after a reconnect, and whether the pool resumes it.",
     level=INFO,
-    expected="recorded: the same extranonce1 for the session id that came with mining.subscribe, or a new one",
+    seconds=180,
+    expected="recorded: extranonce1, difficulty and job of the first session, and of another one that is opened after "
+    "its end without and with its session id",
 )
 async def resume(probe: Probe) -> CheckOutcome:
-    first = await probe.subscribed()
-    if first.session_id is None:
-        return observed("the pool sent no session id for mining.notify, so no session can be resumed")
+    first = await probe.session(mask=None)
     await first.aclose()
-    second = await probe.subscribed(AGENT, first.session_id)
-    kept = "the same" if second.extranonce1 == first.extranonce1 else "a new"
-    return observed(f"the pool answered mining.subscribe with the id of an ended session with {kept} extranonce1")
+    shown = [f"first {_what_it_got(first)}"]
+    ways: dict[str, tuple[str, ...]] = {"without a session id": (AGENT,)}
+    if first.session_id is not None:
+        ways["with the session id"] = (AGENT, first.session_id)
+    for name, subscribe in ways.items():
+        again = await probe.session(mask=None, subscribe=subscribe)
+        shown.append(f"then, {name}, {_what_it_got(again)}")
+        await again.aclose()
+    return observed(f"the pool gave {'; '.join(shown)}")
+
+
+def _what_it_got(connection: ProbeConnection) -> str:
+    assert connection.extranonce1 is not None
+    clean = str(connection.notifies[0].clean).lower()
+    return (
+        f"extranonce1 {connection.extranonce1.hex()}, difficulty {connection.difficulty} and the job "
+        f"{connection.jobs[0].job_id!r} with clean_jobs {clean}"
+    )
 
 
 @check(
@@ -349,7 +399,9 @@ async def resume_garbage(probe: Probe) -> CheckOutcome:
     "HS-19",
     "The pool must not let a second connection take over the extranonce1 of a session that is still connected.",
     level=MUST,
-    expected="another extranonce1, an error or a closed connection for a second connection that resumes the session",
+    seconds=300,
+    expected="another extranonce1, another coinbase, an error or a closed connection for a second connection that "
+    "resumes the session",
 )
 async def resume_of_a_live_session(probe: Probe) -> CheckOutcome:
     first = await probe.session(job=False)
@@ -361,7 +413,14 @@ async def resume_of_a_live_session(probe: Probe) -> CheckOutcome:
     except UnexpectedDisconnect as reason:
         return passed(str(reason))
     if answer.is_subscription and second.extranonce1 == first.extranonce1 and not first.closed:
-        return failed(f"the pool gave both connections extranonce1 {answer.result[1]}, and kept both open")
+        given = f"the pool gave both connections extranonce1 {answer.result[1]}, and kept both open"
+        await probe.authorize(second)
+        match await have_same_work(first, second):
+            case True if not first.closed:
+                return failed(f"{given}, with the same coinb1 and coinb2")
+            case None:
+                return observed(f"inconclusive: {given}, and sent them no jobs on the same block")
+        return passed(f"{given}, but with different coinbases, or closed the first one later")
     return passed(f"when a second connection asked to resume the session, the pool answered {answer}")
 
 

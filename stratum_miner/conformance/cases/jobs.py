@@ -1,4 +1,4 @@
-"""The checks JOB-01 to JOB-19: the content of mining.notify, and when a pool sends it."""
+"""The checks JOB-01 to JOB-20: the content of mining.notify, and when a pool sends it."""
 
 import re
 import time
@@ -492,3 +492,26 @@ async def sizes(probe: Probe) -> CheckOutcome:
         size = len(body_of(notified.job).coinbase(bytes(notified.job.extranonce2_size)))
         coinbase = f", with a coinbase of {size} bytes"
     return observed(f"the pool sent a mining.notify of {len(notified.line.data)} bytes{coinbase}")
+
+
+@check(
+    "JOB-20",
+    "The check records whether the coinbase is ready for BIP 54.",
+    level=INFO,
+    seconds=120,
+    expected="recorded: whether the lock time is the height of the block minus 1, and the sequence number is not "
+    "ffffffff; if BIP 54 becomes a rule of the network, nodes will reject blocks with another coinbase",
+)
+async def ready_for_bip_54(probe: Probe) -> CheckOutcome:
+    _, job = await _job(probe)
+    try:
+        coinbase = _coinbase(job)
+    except CoinbaseError as error:
+        return observed(f"the coinbase {error}")
+    if job.height is None:
+        return observed("the coinbase contains no height, so its lock time cannot be judged")
+    is_ready = coinbase.lock_time == job.height - 1 and coinbase.sequence != 0xFFFFFFFF and coinbase.size != 64
+    return observed(
+        f"the coinbase is {'' if is_ready else 'not '}ready: at height {job.height}, it has the lock time "
+        f"{coinbase.lock_time}, the sequence number {coinbase.sequence:08x} and {coinbase.size} bytes"
+    )

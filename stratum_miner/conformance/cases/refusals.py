@@ -1,24 +1,35 @@
-"""The checks ERR-07 to ERR-25: shares that a pool must reject.
+"""The checks ERR-07 to ERR-32: shares that a pool must reject.
 
 Each share has one fault and is otherwise a valid new share, unless the check says otherwise.
 """
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from stratum_miner.bitcoin.target import MAX_TARGET
 from stratum_miner.conformance.blocks import extend
 from stratum_miner.conformance.case import CHAIN, INFO, INTRUSIVE, MUST, SHOULD, WORK, Topic
 from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.messages import Answer
-from stratum_miner.conformance.outcome import CheckOutcome, Skip, failed, observed, passed, skipped
-from stratum_miner.conformance.probe import RENEWAL, FoundShare, Probe
+from stratum_miner.conformance.outcome import (
+    CheckOutcome,
+    Skip,
+    UnexpectedDisconnect,
+    failed,
+    observed,
+    passed,
+    skipped,
+)
+from stratum_miner.conformance.probe import MOST_HASHES, RENEWAL, TRIES, FoundShare, Probe
 from stratum_miner.conformance.steps import (
     change_difficulty,
     expect_accepted,
     expect_rejected,
     granted_mask,
+    job_of_settled_difficulty,
     share_between,
     wait_for_second_job,
 )
@@ -27,7 +38,8 @@ from stratum_miner.work.job import Job
 
 check = Topic("shares")
 
-STALE, LOW = ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY
+STRANGER = "somebody.else"
+"""A worker name that no check authorizes."""
 BLOCK_PATIENCE = 30.0
 """Seconds to wait until the pool announces a new block."""
 
@@ -38,8 +50,8 @@ BLOCK_PATIENCE = 30.0
     level=MUST,
     kinds=(INTRUSIVE,),
     seconds=120,
-    expected="error 21 for an unknown id; error 21 or 20 for an empty id and for one of 600 characters; then a reply "
-    "to the next share",
+    expected="an error for an unknown id, for an empty id and for one of 600 characters; then a reply to the next "
+    "share; ERR-28 checks the code",
 )
 async def unknown_job(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -51,8 +63,7 @@ async def unknown_job(probe: Probe) -> CheckOutcome:
         ("a job id of 600 characters", "7" * 600),
     ):
         answer = await probe.submit(connection, found.with_param(1, job_id))
-        allowed = (STALE,) if job_id == "f00dfeed" else (STALE, ErrorReason.OTHER)
-        outcome = expect_rejected(answer, f"a share with {name}", *allowed)
+        outcome = expect_rejected(answer, f"a share with {name}")
         if outcome.is_failure:
             return outcome
         replies.append(outcome.actual)
@@ -74,16 +85,21 @@ def _well_formed_share(probe: Probe, connection: ProbeConnection) -> FoundShare:
     level=MUST,
     kinds=(WORK, CHAIN),
     seconds=120,
-    expected="error 21 after the pool announced the new block",
+    expected="an error after the pool announced the new block; ERR-29 checks its code",
 )
 async def stale_share(probe: Probe) -> CheckOutcome:
+    return expect_rejected(await _stale_answer(probe), "a share of a job on an earlier block")
+
+
+async def _stale_answer(probe: Probe) -> Answer:
+    """Submit a valid share of a job after the pool has announced a block that makes the job stale."""
     connection = await probe.session()
     job = connection.job
     found = await probe.find(connection, job)
     await extend(probe, connection)
     if not await connection.wait_until(lambda: connection.is_stale(job), BLOCK_PATIENCE):
-        return skipped("the pool did not announce the new block")
-    return expect_rejected(await probe.submit(connection, found.params), "a share of a job on an earlier block", STALE)
+        raise Skip("the pool did not announce the new block")
+    return await probe.submit(connection, found.params)
 
 
 @check(
@@ -91,7 +107,7 @@ async def stale_share(probe: Probe) -> CheckOutcome:
     "The pool must reject a share with a hash above the share target.",
     level=MUST,
     seconds=120,
-    expected="error 23 (low difficulty)",
+    expected="an error for a hash far above the share target; ERR-28 checks its code",
 )
 async def low_difficulty(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -99,36 +115,98 @@ async def low_difficulty(probe: Probe) -> CheckOutcome:
         found = probe.low_difficulty_share(connection)
         answer = await probe.submit(connection, found.params)
         if not await probe.made_stale(connection, found.job, answer):
-            return expect_rejected(
-                answer, f"a share with a hash of {found.value / found.job.share_target:.3g} times the share target", LOW
-            )
+            return expect_rejected(answer, f"a share with {_height_of(found)}")
     return skipped("each of 3 shares became stale because of a new block")
+
+
+def _height_of(found: FoundShare) -> str:
+    return f"a hash of {found.value / found.job.share_target:.4g} times the share target"
+
+
+@check(
+    "ERR-26",
+    "The pool must reject a share with a hash of up to twice the share target.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=2 * RENEWAL,
+    expected="an error for a hash between 17/16 of the share target and twice this target",
+)
+async def target_too_wide(probe: Probe) -> CheckOutcome:
+    return await _just_above(probe, 17, 16, 2, 1)
+
+
+@check(
+    "ERR-27",
+    "The pool must reject a share with a hash just above the share target.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=2 * RENEWAL,
+    expected="an error for a hash between 257/256 and 17/16 of the share target",
+)
+async def target_slightly_too_wide(probe: Probe) -> CheckOutcome:
+    return await _just_above(probe, 257, 256, 17, 16)
+
+
+async def _just_above(probe: Probe, *limits: int) -> CheckOutcome:
+    """Submit a share that is valid except for its hash, which is above the share target: it lies between the share
+    target times ``limits[0] / limits[1]`` and the share target times ``limits[2] / limits[3]``. The pool passes if it
+    rejects the share.
+
+    The share is of a job whose share target is beyond doubt, and it is no block.
+    """
+    connection = await probe.session()
+    for _ in range(TRIES):
+        await connection.wait_until(lambda: job_of_settled_difficulty(connection), RENEWAL)
+        job = job_of_settled_difficulty(connection)
+        if job is None:
+            return skipped(f"the pool sent no second job with its newest difficulty within {RENEWAL:g} s")
+        known = len(connection.difficulties)
+        above = max(job.share_target * limits[0] // limits[1], job.network_target)
+        at_most = min(job.share_target * limits[2] // limits[3], MAX_TARGET)
+        if at_most <= above:
+            return skipped("on this block chain, every hash that is just above the share target is a block")
+        expected = 2**256 / (at_most - above)
+        if expected > MOST_HASHES:
+            return skipped(
+                f"such a hash takes {expected:,.0f} hashes on average, and the check computes at most {MOST_HASHES:,}. "
+                "Lower the pool's share difficulty"
+            )
+        found = await probe.find(connection, job, above=above, at_most=at_most)
+        if connection.is_stale(job) or len(connection.difficulties) > known:
+            continue
+        answer = await probe.submit(connection, found.params)
+        if len(connection.difficulties) == known and not await probe.made_stale(connection, job, answer):
+            return expect_rejected(answer, f"a share with {_height_of(found)} at difficulty {job.share_difficulty:g}")
+    return skipped(f"each of {TRIES} shares met a new block or a new difficulty")
 
 
 @check(
     "ERR-10",
-    "The check records how the pool answers a share of an earlier, easier job after the difficulty has risen.",
-    level=INFO,
+    "The pool should judge a share of a job by the difficulty before this job, also after the difficulty has risen.",
+    level=SHOULD,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
-    expected="recorded: true, or error 23",
+    expected="true for a share of an earlier job with a difficulty between the old and the new one",
 )
 async def grace(probe: Probe) -> CheckOutcome:
-    connection = await probe.session()
-    old = connection.job
-    if (
-        not await change_difficulty(probe, connection, old.share_difficulty * 4)
-        or connection.job.share_difficulty < old.share_difficulty
-    ):
-        return skipped("the pool does not raise the difficulty after mining.suggest_difficulty")
-    if connection.is_stale(old):
-        return skipped("the pool made the earlier job stale")
-    found = await share_between(probe, connection, old, connection.job.share_difficulty)
-    answer = await probe.submit(connection, found.params)
-    return observed(
-        f"the pool raised the difficulty from {old.share_difficulty:g} to {connection.job.share_difficulty:g} and "
-        f"answered a share of the earlier job, between both: {answer}"
-    )
+    for _ in range(TRIES):
+        connection = await probe.session()
+        old = connection.job
+        if (
+            not await change_difficulty(probe, connection, old.share_difficulty * 4)
+            or connection.job.share_difficulty < old.share_difficulty
+        ):
+            return skipped("the pool does not raise the difficulty after mining.suggest_difficulty")
+        if connection.is_stale(old):
+            continue
+        found = await share_between(probe, connection, old, connection.job.share_difficulty)
+        answer = await probe.submit(connection, found.params)
+        if not await probe.made_stale(connection, old, answer):
+            return (passed if answer.accepted else failed)(
+                f"the pool raised the difficulty from {old.share_difficulty:g} to {connection.job.share_difficulty:g} "
+                f"and answered a share of the earlier job, between both: {answer}"
+            )
+    return skipped(f"in each of {TRIES} sessions, the pool made the earlier job stale")
 
 
 @check(
@@ -137,7 +215,7 @@ async def grace(probe: Probe) -> CheckOutcome:
     level=MUST,
     kinds=(WORK,),
     seconds=4 * RENEWAL,
-    expected="error 23 for a share with a difficulty between the old and the new one",
+    expected="an error for a share with a difficulty between the old and the new one",
 )
 async def after_an_increase(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -151,7 +229,7 @@ async def after_an_increase(probe: Probe) -> CheckOutcome:
 
     found, answer = await probe.find_and_submit(connection, make)
     return expect_rejected(
-        answer, f"a share between the old difficulty {before:g} and the new one, {found.job.share_difficulty:g}", LOW
+        answer, f"a share between the old difficulty {before:g} and the new one, {found.job.share_difficulty:g}"
     )
 
 
@@ -216,48 +294,73 @@ async def far_ntime(probe: Probe) -> CheckOutcome:
     return passed(f"{outcome.actual}; after a share with an ntime 7,001 s ahead, the pool answered {near}")
 
 
-async def _malformed(probe: Probe, index: int, values: dict[str, Any]) -> CheckOutcome:
-    """Submit several shares in which one parameter of mining.submit is malformed. The pool passes if it rejects all.
-
-    ``index`` is the position of the parameter. ``values`` contains the malformed values. Its keys describe them in the
-    outcome, after the words "a share with". After the malformed shares, a further request shows whether the pool still
-    answers. Raises Silent or UnexpectedDisconnect if the pool does not answer one of the shares or this request.
-    """
-    connection = await probe.session()
+@check(
+    "ERR-15",
+    "The pool must reject a share with an ntime that is not a hex number.",
+    level=MUST,
+    kinds=(INTRUSIVE, WORK),
+    seconds=120,
+    expected="an error (20 or another) or a closed connection for a share that is valid if the pool reads the letters "
+    "as 0, and for one that is valid if it ignores them",
+)
+async def ntime_not_hex(probe: Probe) -> CheckOutcome:
     replies = []
-    for name, value in values.items():
-        answer = await probe.submit(connection, _well_formed_share(probe, connection).with_param(index, value))
-        outcome = expect_rejected(answer, f"a share with {name}")
+    # strtoul() reads these letters as 0. parseInt() reads them as NaN, which passes range checks and becomes 0 in the
+    # header. A pool that ignores them uses the time of the job.
+    for reading, of_job in (("0", False), ("the time of the job", True)):
+        connection = await probe.session()
+
+        async def make(job: Job, of_job: bool = of_job) -> FoundShare:
+            found = await probe.find(connection, job, ntime=job.ntime if of_job else 0)  # noqa: B023  awaited in this turn
+            return replace(found, params=found.with_param(3, "nothex!!"))
+
+        what = f"a share with the ntime 'nothex!!', which is valid if this means {reading}"
+        try:
+            _, answer = await probe.find_and_submit(connection, make)
+        except UnexpectedDisconnect as reason:
+            replies.append(f"after {what}, {reason}")
+            continue
+        outcome = expect_rejected(answer, what)
         if outcome.is_failure:
             return outcome
         replies.append(outcome.actual)
-    await probe.reply_seconds(connection)
     return passed("; ".join(replies))
 
 
 @check(
-    "ERR-15",
-    "The pool must reject a share with a malformed ntime, and must keep the session open.",
-    level=MUST,
-    kinds=(INTRUSIVE,),
+    "ERR-31",
+    "The pool should reject a share with an ntime or an extranonce2 of a wrong length or type.",
+    level=SHOULD,
+    kinds=(INTRUSIVE, WORK),
     seconds=120,
-    expected="an error (20 or another) for 6 and for 10 digits, for letters that are not hex digits, and for a "
-    "number; then a reply to the next share",
+    expected="an error (20 or another) for an ntime of 6 and of 10 digits and for a number as ntime, and for an "
+    "extranonce2 with a byte more; each share is valid in everything else",
 )
-async def malformed_ntime(probe: Probe) -> CheckOutcome:
-    values = {
-        "an ntime of 6 digits": "123456",
-        "an ntime of 10 digits": "1234567890",
-        "an ntime that is not hex": "nothex!!",
-        "a number as ntime": 1700000000,
-    }
-    return await _malformed(probe, 3, values)
+async def wrong_lengths(probe: Probe) -> CheckOutcome:
+    connection = await probe.session()
+    replies = []
+    for name, index, edit in (
+        ("an ntime of 6 digits", 3, lambda ntime: ntime[:6]),
+        ("an ntime of 10 digits", 3, lambda ntime: ntime + "00"),
+        ("a number as ntime", 3, lambda ntime: int(ntime, 16)),
+        ("an extranonce2 with a byte more", 2, lambda extranonce2: extranonce2 + "00"),
+    ):
+
+        async def make(job: Job, index: int = index, edit: Callable[[str], Any] = edit) -> FoundShare:
+            found = await probe.find(connection, job)
+            return replace(found, params=found.with_param(index, edit(found.params[index])))
+
+        outcome = expect_rejected((await probe.find_and_submit(connection, make))[1], f"a share with {name}")
+        if outcome.is_failure:
+            return outcome
+        replies.append(outcome.actual)
+    return passed("; ".join(replies))
 
 
 @check(
     "ERR-16",
-    "The pool must reject a share with a malformed nonce.",
-    level=MUST,
+    "The pool should reject a share with a malformed nonce.",
+    level=SHOULD,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
     expected="an error (20 or another) for a valid share with its nonce cut to 7 digits, with letters that are not "
@@ -282,53 +385,87 @@ async def malformed_nonce(probe: Probe) -> CheckOutcome:
 
 @check(
     "ERR-17",
-    "The pool must reject a share with a malformed extranonce2, and must still accept a valid share of the same job.",
+    "The pool must accept valid shares of a job also after a share of this job with a malformed extranonce2, and must "
+    "not count a share twice.",
     level=MUST,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
-    expected="an error (20 or another) for a byte more, a byte less, no byte, half a byte less, and letters that are "
-    "not hex digits; then true for a valid share of the same job",
+    expected="true for a valid share after each share with a byte more, a byte less, no byte, half a byte less, and "
+    "letters that are not hex digits; if the pool accepts a malformed share, an error for the same share without the "
+    "fault. ERR-31 checks whether malformed shares are rejected",
 )
 async def malformed_extranonce2(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    for _ in range(5):
+    replies = []
+    for name, edit in (
+        ("one byte too long", lambda text: text + "00"),
+        ("one byte too short", lambda text: text[:-2]),
+        ("empty", lambda text: ""),
+        ("half a byte too short", lambda text: text[:-1]),
+        ("not hex", lambda text: "zz" * (len(text) // 2)),
+    ):
+        outcome = await _valid_after_malformed(probe, connection, edit, f"a share with an extranonce2 that is {name}")
+        if outcome.is_failure:
+            return outcome
+        replies.append(outcome.actual)
+    return passed("; ".join(replies))
+
+
+async def _valid_after_malformed(
+    probe: Probe, connection: ProbeConnection, edit: Callable[[str], str], malformed: str
+) -> CheckOutcome:
+    """Submit a share with a malformed extranonce2, and then a valid share of the same job. ``edit`` makes the
+    extranonce2 malformed; ``malformed`` names this share in the outcome.
+
+    Raises Skip if the pool closes the connection after the malformed share, or if new blocks make each job stale.
+    """
+    for _ in range(TRIES):
         job = connection.job
-        found = await probe.find(connection, job)
-        text = found.params[2]
-        replies = []
-        values = {
-            "one byte too long": text + "00",
-            "one byte too short": text[:-2],
-            "empty": "",
-            "half a byte too short": text[:-1],
-            "not hex": "zz" * job.extranonce2_size,
-        }
-        for name, value in values.items():
-            answer = await probe.submit(connection, found.with_param(2, value))
-            outcome = expect_rejected(answer, f"a share with an extranonce2 that is {name}")
-            if outcome.is_failure:
-                return outcome
-            replies.append(outcome.actual)
-        answer = await probe.submit(connection, found.params)
+        found, other = await probe.find(connection, job), await probe.find(connection, job)
+        try:
+            first = await probe.submit(connection, found.with_param(2, edit(found.params[2])))
+        except UnexpectedDisconnect as reason:
+            raise Skip(f"after {malformed}, {reason}") from None
+        if first.accepted and (await probe.submit(connection, found.params)).accepted:
+            return failed(f"the pool accepted {malformed}, and then the same share without this fault")
+        answer = await probe.submit(connection, other.params)
         if not await probe.made_stale(connection, job, answer):
-            replies.append(f"after the valid share, the pool answered {answer}")
-            return (passed if answer.accepted else failed)("; ".join(replies))
-    return skipped("each of 5 shares became stale because of a new block")
+            return (passed if answer.accepted else failed)(
+                f"after {malformed}, the pool answered {first}, and after a valid share of the same job {answer}"
+            )
+    raise Skip(f"each of {TRIES} shares became stale because of a new block")
 
 
 @check(
     "ERR-18",
-    "The pool must reject a share with version bits outside the mask that it granted (BIP 310).",
+    "The pool must reject a share with version bits that make a block invalid.",
     level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="an error for a share with bit 31, which makes the version negative; every node rejects such a block "
+    "(BIP 65)",
+)
+async def negative_version(probe: Probe) -> CheckOutcome:
+    return await _bits_outside(probe, 1 << 31)
+
+
+@check(
+    "ERR-32",
+    "The pool should reject a share with version bits outside the mask that it granted (BIP 310).",
+    level=SHOULD,
     kinds=(WORK,),
     seconds=120,
     expected="an error for a share with bit 0 and for one with bit 28, or with another bit if these are granted",
 )
 async def bits_outside(probe: Probe) -> CheckOutcome:
-    connection = await probe.session()
+    return await _bits_outside(probe, 1, 1 << 28)
+
+
+async def _bits_outside(probe: Probe, *bits: int) -> CheckOutcome:
+    connection = await probe.session(ambiguous_version=True)
     granted_mask(connection)
     replies = []
-    for wanted in (1, 1 << 28):
+    for wanted in bits:
         bit = wanted
         if bit & connection.job.version_mask:
             bit = next(1 << each for each in range(28, -1, -1) if not 1 << each & connection.job.version_mask)
@@ -378,7 +515,7 @@ async def bits_without_negotiation(probe: Probe) -> CheckOutcome:
     expected="recorded: the pool takes the bits as 0, or rejects the share",
 )
 async def bits_missing(probe: Probe) -> CheckOutcome:
-    connection = await probe.session()
+    connection = await probe.session(ambiguous_version=True)
     granted_mask(connection)
     found = await probe.find(connection, bits=0)
     answer = await probe.submit(connection, found.params[:5])
@@ -394,7 +531,7 @@ async def bits_missing(probe: Probe) -> CheckOutcome:
     expected="an error for letters that are not hex digits, for a number, and for an array",
 )
 async def malformed_bits(probe: Probe) -> CheckOutcome:
-    connection = await probe.session()
+    connection = await probe.session(ambiguous_version=True)
     granted_mask(connection)
     replies = []
     for name, value in (
@@ -412,24 +549,31 @@ async def malformed_bits(probe: Probe) -> CheckOutcome:
 
 @check(
     "ERR-22",
-    "The check records how the pool answers a share of a worker name that was not authorized on the connection.",
-    level=INFO,
+    "The pool should reject a share of a worker name that was not authorized on the connection.",
+    level=SHOULD,
     kinds=(WORK,),
     seconds=120,
-    expected="recorded: error 24 or 20, or true",
+    expected=f"an error (24 or another) or a closed connection for a valid share of the name {STRANGER!r}",
 )
 async def other_worker(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
-    found = await probe.find(connection)
-    answer = await probe.submit(connection, found.with_param(0, f"{connection.worker}.stranger"))
-    return observed(f"after a share of a worker name that was not authorized, the pool answered {answer}")
+
+    async def make(job: Job) -> FoundShare:
+        found = await probe.find(connection, job)
+        return replace(found, params=found.with_param(0, STRANGER))
+
+    try:
+        _, answer = await probe.find_and_submit(connection, make)
+    except UnexpectedDisconnect as reason:
+        return passed(str(reason))
+    return expect_rejected(answer, f"a valid share of the name {STRANGER!r}, which was not authorized")
 
 
 @check(
     "ERR-23",
-    "The pool must reject a share with too few parameters or with arrays as parameters, and must keep the session "
+    "The pool should reject a share with too few parameters or with arrays as parameters, and should keep the session "
     "open.",
-    level=MUST,
+    level=SHOULD,
     kinds=(INTRUSIVE,),
     seconds=120,
     expected="an error (20 or another) for 4 parameters and for arrays; then a reply to the next share; the answer "
@@ -485,3 +629,79 @@ async def usable_after(probe: Probe) -> CheckOutcome:
             return skipped(f"the pool accepted a faulty share: {json.dumps(params)}")
     _, answer = await probe.find_and_submit(connection)
     return expect_accepted(answer, "a valid share after three faulty ones")
+
+
+_CODES = {
+    ErrorReason.JOB_NOT_FOUND: "error 21 for a share of an unknown job",
+    ErrorReason.DUPLICATE: "error 22 for a duplicate share",
+    ErrorReason.LOW_DIFFICULTY: "error 23 for a hash far above the share target",
+}
+
+
+@check(
+    "ERR-28",
+    "The pool should say with the usual codes why it rejects a share.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=120,
+    expected=f"{', '.join(_CODES.values())}; a text that says the same also counts",
+)
+async def codes(probe: Probe) -> CheckOutcome:
+    connection = await probe.session()
+    found, accepted = await probe.find_and_submit(connection)
+    if not accepted.accepted:
+        return skipped(f"after a valid share, the pool answered {accepted}")
+    faulty = {
+        ErrorReason.DUPLICATE: found.params,
+        ErrorReason.JOB_NOT_FOUND: (await probe.find(connection)).with_param(1, "f00dfeed"),
+        ErrorReason.LOW_DIFFICULTY: probe.low_difficulty_share(connection).params,
+    }
+    wrong: list[str] = []
+    right: list[str] = []
+    for reason, params in faulty.items():
+        answer = await probe.submit(connection, params)
+        is_stale = reason is not ErrorReason.JOB_NOT_FOUND and await probe.made_stale(connection, found.job, answer)
+        if answer.refused and not is_stale:
+            known = right if answer.reason is reason else wrong
+            known.append(f"{_CODES[reason]}: the pool answered {answer}")
+    if wrong:
+        return failed(f"expected {'; '.join(wrong)}")
+    return passed("; ".join(right)) if right else skipped("the pool rejected none of the faulty shares")
+
+
+@check(
+    "ERR-29",
+    "The pool should say with the code 21 that a share is stale.",
+    level=SHOULD,
+    kinds=(WORK, CHAIN),
+    seconds=120,
+    expected="error 21 for a share of a job on an earlier block; a text that says the same also counts",
+)
+async def code_of_stale(probe: Probe) -> CheckOutcome:
+    answer = await _stale_answer(probe)
+    if not answer.refused:
+        return skipped(f"the pool did not reject a share of a job on an earlier block: it answered {answer}")
+    return (passed if answer.reason is ErrorReason.JOB_NOT_FOUND else failed)(
+        f"after a share of a job on an earlier block, the pool answered {answer}"
+    )
+
+
+@check(
+    "ERR-30",
+    "The pool should not take a share for a duplicate if it differs from an accepted share in its version bits.",
+    level=SHOULD,
+    kinds=(WORK,),
+    seconds=120,
+    expected="for an accepted share with other version bits: any answer but error 22, because its hash is another one",
+)
+async def differs_in_version(probe: Probe) -> CheckOutcome:
+    connection = await probe.session(ambiguous_version=True)
+    mask = granted_mask(connection)
+    found, accepted = await probe.find_and_submit(connection, lambda job: probe.find(connection, job, bits=0))
+    if not accepted.accepted:
+        return skipped(f"after a valid share, the pool answered {accepted}")
+    bits = f"{mask & -mask:08x}"
+    answer = await probe.submit(connection, found.with_param(5, bits))
+    return (failed if answer.reason is ErrorReason.DUPLICATE else passed)(
+        f"after an accepted share with the version bits {bits} instead of 00000000, the pool answered {answer}"
+    )

@@ -133,7 +133,7 @@ async def later_ntime(probe: Probe) -> CheckOutcome:
     expected="true for shares with one bit, all bits and no bit of the mask",
 )
 async def version_bits(probe: Probe) -> CheckOutcome:
-    connection = await probe.session()
+    connection = await probe.session(ambiguous_version=True)
     mask = granted_mask(connection)
     for bits in (mask & -mask, mask, 0):
 
@@ -155,7 +155,7 @@ async def version_bits(probe: Probe) -> CheckOutcome:
     expected="recorded: true, or error 20, for upper case, no leading zeros, and 0x in front",
 )
 async def version_bits_spelled(probe: Probe) -> CheckOutcome:
-    connection = await probe.session()
+    connection = await probe.session(ambiguous_version=True)
     bits = granted_mask(connection) & 0x0FFFFFFF
     spellings = {
         "in upper case": f"{bits:08X}",
