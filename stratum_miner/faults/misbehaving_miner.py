@@ -9,6 +9,8 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import trio
+
 from stratum_miner.faults.conduct import CONDUCT, Conduct
 from stratum_miner.faults.outcome import FaultOutcome, FaultVerdict
 from stratum_miner.faults.raw_miner import RawMinerPlan, is_accepted, open_logged_in_miner, open_raw_miner, reply_text
@@ -50,7 +52,7 @@ async def _bad_share(plan: RawMinerPlan, fault: ShareFault, rng: Random) -> Faul
         elif fault.name == "stale":
             await miner.next_block(plan.new_block)
             good = replace(good, outdated=good.submit)
-        answer = await miner.ask(fault.spoil(good, rng))
+        answer = await miner.ask(await trio.to_thread.run_sync(fault.spoil, good, rng))
         verdict = _verdict(fault, answer)
         if answer is None or fault.name in ("stale", "duplicate"):
             return FaultOutcome(fault.name, verdict, reply_text(answer))

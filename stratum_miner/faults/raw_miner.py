@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any, TypeAlias
 
@@ -16,7 +17,7 @@ import trio
 
 from stratum_miner.backends.cpu.choice import MEASURE_AGAIN_HINT, TOO_LONG_FACTOR, Choice, choose
 from stratum_miner.backends.cpu.kernels import Search
-from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
 from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.faults.share_faults import FaultNotPossible, GoodShare
@@ -147,7 +148,10 @@ class RawMiner:
             await self._until(lambda: self._job is not None or self._closed)
         if self._job is None:
             raise FaultNotPossible(f"expected a job within {self._plan.new_block:g} s, got none")
-        return GoodShare(submit=await self._find(self._job, self._job.share_target), job=self._job)
+        job = self._job
+        submit = await self._find(job, job.share_target)
+        choice = await trio.to_thread.run_sync(choose)
+        return GoodShare(submit=submit, job=job, search=partial(_nonce_of, choice, job.share_target))
 
     async def _find(self, job: Job, target: int) -> Submit:
         if job is not self._searched:
@@ -239,6 +243,21 @@ async def _search(job: Job, space: SearchSpace, worker_name: str, target: int) -
                 bits = unit.version & job.version_mask if job.version_rolling else None
                 return Submit(worker_name, job.job_id, unit.extranonce2, unit.ntime, result.hits[0].nonce, bits)
     raise FaultNotPossible("expected a job with enough extranonce2 values to find a share, but all were searched")
+
+
+def _nonce_of(choice: Choice, target: int, header: BlockHeader) -> int | None:
+    """Return a nonce with which the hash of the header meets the target; None if there is none. This function runs in a
+    worker thread of trio, and ends early if the task that waits for it is cancelled."""
+    search = Search(choice.kernel, capacity=1)
+    points = search.load(header.to_bytes(), target)
+    step, position = max(1, int(choice.hash_rate * SLICE_SECONDS)), 0
+    while position < points:
+        trio.from_thread.check_cancelled()
+        result = search.run(position, min(step, points - position))
+        position += result.done
+        if result.hits:
+            return result.hits[0].nonce
+    return None
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ docs/reference/stratum.md#faulty-shares lists the answers that a pool may give.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.target import hash_value
@@ -23,6 +23,8 @@ FAR_BEHIND = 3600
 _TRIES = 4096
 """Maximum number of nonces that are tried to find a hash above the target. A few would be enough: even on regtest,
 about half of all hashes are above the network target."""
+_EXTRANONCES = 32
+"""Maximum number of extranonces with which a nonce for a changed header is searched."""
 _BITS = 0xFFFFFFFF
 
 
@@ -57,6 +59,11 @@ class JobLike(Protocol):
         """Return the block header with these values."""
 
 
+NonceSearch: TypeAlias = Callable[[BlockHeader], int | None]
+"""A function that returns a nonce with which the hash of a header meets the share target of the job; None if there is
+none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoodShare:
     """The share that a fault changes. ``submit`` is a valid share of ``job``. The pool has not received this share yet,
@@ -69,6 +76,8 @@ class GoodShare:
     previous block as ``job``, so the share is not stale."""
     outdated: Submit | None = None
     """For the fault "stale": a valid share that was never sent, and whose job a new block has made outdated."""
+    search: NonceSearch
+    """For faults that change the header: finds a nonce for the changed header. May take as long as finding a share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,24 @@ def share_fault(name: str) -> ShareFault:
     return named(SHARE_FAULTS, name, "share fault")
 
 
+def _header(good: GoodShare, submit: Submit) -> BlockHeader:
+    version = good.job.version & ~good.job.version_mask | (submit.version_bits or 0)
+    return good.job.header(submit.extranonce2, submit.ntime, 0, version)
+
+
+def _solved(good: GoodShare, changed: Submit, rng: Random) -> Submit:
+    """Return a share with a changed header, after finding a nonce with which its hash meets the share target. The
+    change is then the only reason to reject the share. Otherwise a pool that does not check what was changed would
+    reject it for its hash, or, on a chain with a very low network difficulty, accept it as a block by chance.
+    """
+    for _ in range(_EXTRANONCES):
+        nonce = good.search(_header(good, changed))
+        if nonce is not None:
+            return replace(changed, nonce=nonce)
+        changed = replace(changed, extranonce2=rng.randbytes(len(changed.extranonce2)))
+    raise FaultNotPossible(f"expected to find a share within {_EXTRANONCES} extranonces, found none")
+
+
 def _stale(good: GoodShare, _rng: Random) -> Submit:
     if good.outdated is None:
         raise FaultNotPossible("stale: expected a share of a job on an older block, but no new block has come yet")
@@ -107,8 +134,7 @@ def _duplicate(good: GoodShare, _rng: Random) -> Submit:
 
 def _below_target(good: GoodShare, rng: Random) -> Submit:
     submit, job = good.submit, good.job
-    version = job.version & ~job.version_mask | (submit.version_bits or 0)
-    header = job.header(submit.extranonce2, submit.ntime, 0, version)
+    header = _header(good, submit)
     first = rng.getrandbits(32)
     for offset in range(_TRIES):
         nonce = (first + offset) & _BITS
@@ -128,12 +154,12 @@ def _wrong_extranonce2_size(good: GoodShare, rng: Random) -> Submit:
     return replace(good.submit, extranonce2=extranonce2 + b"\x00")
 
 
-def _ntime(good: GoodShare, _rng: Random) -> Submit:
-    return replace(good.submit, ntime=min(good.submit.ntime + FAR_AHEAD, _BITS))
+def _ntime(good: GoodShare, rng: Random) -> Submit:
+    return _solved(good, replace(good.submit, ntime=min(good.submit.ntime + FAR_AHEAD, _BITS)), rng)
 
 
-def _ntime_before_job(good: GoodShare, _rng: Random) -> Submit:
-    return replace(good.submit, ntime=max(good.job.ntime - FAR_BEHIND, 0))
+def _ntime_before_job(good: GoodShare, rng: Random) -> Submit:
+    return _solved(good, replace(good.submit, ntime=max(good.job.ntime - FAR_BEHIND, 0)), rng)
 
 
 def _version_bits_outside_mask(good: GoodShare, rng: Random) -> Submit:
@@ -143,7 +169,7 @@ def _version_bits_outside_mask(good: GoodShare, rng: Random) -> Submit:
     outside = [1 << bit for bit in range(32) if not good.job.version_mask >> bit & 1]
     if not outside:
         raise FaultNotPossible("version-bits-outside-mask: expected a mask in which a bit is not set, got ffffffff")
-    return replace(good.submit, version_bits=bits | rng.choice(outside))
+    return _solved(good, replace(good.submit, version_bits=bits | rng.choice(outside)), rng)
 
 
 def _unauthorised_worker(good: GoodShare, rng: Random) -> Submit:
@@ -171,20 +197,19 @@ SHARE_FAULTS: Mapping[str, ShareFault] = {
         ShareFault(
             "ntime",
             "has a time three hours in the future, which is invalid in a block",
-            # LOW_DIFFICULTY comes from pools that check the hash before the time: another time gives the share another
-            # hash, which is almost certainly above the target
-            frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY}),
+            frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND}),
             _ntime,
         ),
         ShareFault(
             "ntime-before-job",
             "has a time one hour before that of its job",
-            frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND, ErrorReason.LOW_DIFFICULTY}),
+            frozenset({ErrorReason.OTHER, ErrorReason.JOB_NOT_FOUND}),
             _ntime_before_job,
         ),
         ShareFault(
             "version-bits-outside-mask",
             "changes a version bit that the pool did not grant",
+            # LOW_DIFFICULTY comes from pools that ignore the bits outside of the mask, and so compute another hash
             frozenset({ErrorReason.OTHER, ErrorReason.LOW_DIFFICULTY}),
             _version_bits_outside_mask,
         ),

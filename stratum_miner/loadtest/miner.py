@@ -10,7 +10,7 @@ from dataclasses import replace
 from enum import IntEnum
 from typing import NamedTuple
 
-from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK
+from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
 from stratum_miner.faults.share_faults import FaultNotPossible, GoodShare, share_fault
 from stratum_miner.loadtest.handshake import (
     AUTHORIZE_ID,
@@ -457,7 +457,14 @@ class SimulatedMiner:
         outdated = None
         if kind == "stale" and self.stale_job is not None and (found := self.find(self.stale_job)) is not None:
             outdated = submit_of(self.worker_name, *found)
-        return GoodShare(submit=submit, job=job, outdated=outdated)
+
+        def search(header: BlockHeader) -> int | None:
+            # the event loop must not search for long: where a share takes long, the nonce stays, and the hash is wrong
+            if hashes_of(work.target) > INLINE_HASHES:
+                return submit.nonce
+            return self.run_state.search.nonce(header.to_bytes(), work.target)
+
+        return GoodShare(submit=submit, job=job, outdated=outdated, search=search)
 
     def _resolve(self, share: _OpenShare, reply: Reply, now: float, overhead: float) -> None:
         metrics = self.run_state.metrics

@@ -79,6 +79,14 @@ class ShareSearch:
                 return FoundPoint(hit.nonce, hit.version & work.version_mask if work.version_rolling else None)
         return None
 
+    def nonce(self, header: bytes, target: int) -> int | None:
+        """Search for a nonce with which the hash of this header meets the target, and return the first one found.
+        Return None if the search ends without one, after about ``PATIENCE`` times the average number of hashes."""
+        points = self._search.load(header, target)
+        limit = min(points, int(hashes_of(target) * PATIENCE) + 1024)
+        hits = self._search.run(0, limit).hits
+        return hits[0].nonce if hits else None
+
     def _searched_mask(self, rollable: int) -> int:
         """Return the lowest bits that are set in ``rollable``, as many as the kernel can vary in one call."""
         mask = 0

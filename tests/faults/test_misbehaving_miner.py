@@ -9,10 +9,12 @@ import pytest
 import trio
 import trio.testing
 
+from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.faults.misbehaving_miner import MINER_FAULTS, misbehave
 from stratum_miner.faults.outcome import FaultVerdict
 from stratum_miner.faults.raw_miner import Dial, RawMiner, RawMinerPlan
 from stratum_miner.faults.share_faults import SHARE_FAULTS
+from stratum_miner.pool.nodes.memory import LOWEST_DIFFICULTY
 from stratum_miner.spelling import named
 from stratum_miner.stratum.client_messages import Subscribe
 from stratum_miner.testing import Lab, LabPool, open_lab
@@ -65,6 +67,17 @@ async def test_a_pool_that_takes_anything_is_told() -> None:
         outcome = await misbehave(RawMinerPlan(dial=dialling(port), worker_name="mallory"), "below-target")
         assert outcome.verdict is FaultVerdict.ACCEPTED
         assert not outcome.is_good
+
+
+@pytest.mark.parametrize("fault", ["ntime", "ntime-before-job", "version-bits-outside-mask"])
+@pytest.mark.parametrize("network_difficulty", [LOWEST_DIFFICULTY, 1.0], ids=["every_share_is_a_block", "none_is"])
+async def test_a_pool_that_does_not_look_at_the_header_is_told_on_every_chain(
+    fault: str, network_difficulty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The share is valid in everything else, so that no pool rejects it for its hash."""
+    monkeypatch.setattr(ShareValidator, "_header_error", lambda *_: None)
+    async with planned(network_difficulty=network_difficulty) as (_, _, plan):
+        assert (await misbehave(plan, fault)).verdict is FaultVerdict.ACCEPTED
 
 
 @pytest.mark.parametrize(

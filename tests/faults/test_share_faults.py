@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from stratum_miner.bitcoin.header import BlockHeader
 from stratum_miner.bitcoin.target import MAX_TARGET, hash_value, target_from_difficulty
 from stratum_miner.faults.share_faults import SHARE_FAULTS, FaultNotPossible, GoodShare, share_fault
 from stratum_miner.stratum.client_messages import Submit
@@ -30,7 +31,18 @@ JOB = make_job(
     version_rolling=True,
 )
 SUBMIT = Submit("worker", "now", bytes(4), 0x66000001, 7, 0x2000)
+
+
+def search(header: BlockHeader) -> int | None:
+    """A nonce above that of ``SUBMIT`` that makes a share of the header; some five hashes a share."""
+    nonces = (
+        nonce for nonce in range(8, 1000) if hash_value(replace(header, nonce=nonce).digest()) <= JOB.share_target
+    )
+    return next(nonces, None)
+
+
 GOOD = GoodShare(
+    search=search,
     submit=SUBMIT,
     job=JOB,
     taken=replace(SUBMIT, nonce=8),
@@ -42,9 +54,9 @@ SPOILED = {
     "below-target": {"nonce"},
     "wrong-job": {"job_id"},
     "wrong-extranonce2-size": {"extranonce2"},
-    "ntime": {"ntime"},
-    "ntime-before-job": {"ntime"},
-    "version-bits-outside-mask": {"version_bits"},
+    "ntime": {"ntime", "nonce"},
+    "ntime-before-job": {"ntime", "nonce"},
+    "version-bits-outside-mask": {"version_bits", "nonce"},
     "unauthorised-worker": {"worker_name"},
 }
 
@@ -66,6 +78,27 @@ def test_one_thing_is_spoiled(name: str, seed: int) -> None:
     assert changed == SPOILED[name]
     assert bad == SHARE_FAULTS[name].spoil(GOOD, Random(seed))  # the same again from the same seed
     assert Submit.from_params(bad.to_params()) == bad
+
+
+@pytest.mark.parametrize("name", ["ntime", "ntime-before-job", "version-bits-outside-mask"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_changed_header_is_no_reason_to_reject_its_hash(name: str, seed: int) -> None:
+    bad = SHARE_FAULTS[name].spoil(GOOD, Random(seed))
+    assert value_of(JOB, bad) <= JOB.share_target
+
+
+def test_a_changed_header_without_a_nonce_gets_another_extranonce2() -> None:
+    tried: list[bytes] = []
+
+    def rarely(header: BlockHeader) -> int | None:
+        tried.append(header.merkle_root)
+        return 5 if len(tried) == 3 else None
+
+    bad = SHARE_FAULTS["ntime"].spoil(replace(GOOD, search=rarely), Random(1))
+    assert len(set(tried)) == 3
+    assert JOB.merkle_root(bad.extranonce2) == tried[-1]
+    with pytest.raises(FaultNotPossible, match=r"within 32 extranonces, found none"):
+        SHARE_FAULTS["ntime"].spoil(replace(GOOD, search=lambda _: None), Random(1))
 
 
 def test_stale_and_duplicate_are_what_they_were_given() -> None:
