@@ -25,6 +25,7 @@ from stratum_miner.conformance import (
     ChainError,
     ChainTip,
     Hasher,
+    PoolDeath,
     PoolUnderTest,
     Result,
     SelectionError,
@@ -32,7 +33,6 @@ from stratum_miner.conformance import (
     Unreachable,
     select,
     tcp_dialer,
-    unreachable_reason,
     verify,
 )
 from stratum_miner.conformance.pool_under_test import OpenPoolStream
@@ -162,7 +162,7 @@ def conformance(
     A pool that fails a MUST check breaks miners or wastes work. A SHOULD check is a recommendation.
 
     Exit code 0: no MUST check failed. 1: a MUST check failed. 4: the pool could not be reached. 6: with --strict, a
-    SHOULD check failed. 7: every check was skipped.
+    SHOULD check failed. 7: every check was skipped. 13: the pool died during the run, and no MUST check failed.
     """
     logs.configure(level="warning")
     if list_checks and url and ":" not in url:  # no pool is needed for a list, so the first argument is a check
@@ -189,10 +189,10 @@ def conformance(
     results: list[Result] = []
     seconds = 0.0
     complete = False
-    left: str | None = None
+    death: PoolDeath | None = None
 
     async def main(stop: signals.Stop) -> None:
-        nonlocal seconds, complete, left
+        nonlocal seconds, complete, death
         async with _chain(node, node_cookie, node_password_file) as chain:
             target = PoolUnderTest(
                 name=str(pool_url),
@@ -208,35 +208,35 @@ def conformance(
             )
             started = trio.current_time()
             with trio.CancelScope() as scope, stop.calling(scope.cancel):
-                await _run(target, cases, results)
+                death = await _run(target, cases, results)
                 complete = True
-                left = await unreachable_reason(target)
             seconds = trio.current_time() - started
 
     signals.run(main)
     places = {case.id: index for index, case in enumerate(cases)}
     results = [_without_secrets(result) for result in sorted(results, key=lambda result: places[result.case.id])]
     if junit_file is not None:
-        output_files.write(junit_file, junit(str(pool_url), results, strict=strict), "--junit")
+        output_files.write(junit_file, junit(str(pool_url), results, strict=strict, death=death), "--junit")
     if html is not None:
-        output_files.write(html, page(str(pool_url), results, seconds), "--html")
+        output_files.write(html, page(str(pool_url), results, seconds, death=death), "--html")
     if json:
-        printing.print_json(as_object(str(pool_url), results, seconds))
+        printing.print_json(as_object(str(pool_url), results, seconds, death=death))
     else:
-        show(str(pool_url), results, seconds, printing.console(highlight=False))
+        show(str(pool_url), results, seconds, printing.console(highlight=False), death=death)
     if not complete:
         printing.say(f"stratum-miner: interrupted after {len(results)} of {len(cases)} checks", stderr=True)
         return signals.INTERRUPTED
-    if left is not None:
-        printing.say(f"stratum-miner: {left}: the pool answered at the start, but not after the checks", stderr=True)
-        return ExitCode.FAILED
-    return exit_code(Tally.of(results), strict)
+    if death is not None:
+        printing.say(f"stratum-miner: {pool_url}: {death}", stderr=True)
+    return exit_code(Tally.of(results), strict, died=death is not None)
 
 
-def exit_code(tally: Tally, strict: bool) -> ExitCode:
+def exit_code(tally: Tally, strict: bool, *, died: bool = False) -> ExitCode:
     """Return the exit code of a run. Scripts rely on these codes, so their meaning must not change."""
     if tally.failed_must:
         return ExitCode.FAILED
+    if died:
+        return ExitCode.POOL_DIED
     if tally.failed_should and strict:
         return ExitCode.SHOULD_FAILED
     if not tally.passed and not tally.failed_should and not tally.observed:
@@ -316,7 +316,8 @@ def _tls_dialer(dial: OpenPoolStream, url: PoolUrl, settings: TlsSettings) -> Op
 # ---- running and showing -----------------------------------------------------------------------------------------
 
 
-async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Result]) -> None:
+async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Result]) -> PoolDeath | None:
+    """Run the checks and append their results to ``results``. Return how the pool died, or None if it did not."""
     engine = await trio.to_thread.run_sync(Hasher.fastest)
     console = printing.console(stderr=True)
     shown = can_redraw(console)
@@ -331,6 +332,7 @@ async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Resul
     )
     task = progress.add_task("", total=len(cases))
     running: dict[str, None] = {}
+    deaths: list[PoolDeath] = []
 
     def tell() -> None:
         names = list(running)
@@ -348,9 +350,10 @@ async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Resul
 
     try:
         with progress if shown else nullcontext():
-            await verify(target, cases, engine, on_start=start, on_result=finish)
+            await verify(target, cases, engine, on_start=start, on_result=finish, on_death=deaths.append)
     except Unreachable as error:
         raise CommandFailed(str(error), ExitCode.POOL_UNREACHABLE) from None
+    return deaths[0] if deaths else None
 
 
 def _without_secrets(result: Result) -> Result:

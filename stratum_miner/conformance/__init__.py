@@ -22,6 +22,7 @@ and decides on their verdicts.
 from stratum_miner.conformance.case import Case, Kind, Level
 from stratum_miner.conformance.cases import ALL
 from stratum_miner.conformance.outcome import CheckOutcome, Verdict
+from stratum_miner.conformance.pool_death import PoolDeath
 from stratum_miner.conformance.pool_under_test import (
     Chain,
     ChainError,
@@ -34,7 +35,7 @@ from stratum_miner.conformance.pool_under_test import (
 from stratum_miner.conformance.report import as_object, junit
 from stratum_miner.conformance.selection import SelectionError, select
 from stratum_miner.conformance.share_search import Hasher
-from stratum_miner.conformance.verify import Result, Tally, unreachable_reason, verify
+from stratum_miner.conformance.verify import Result, Tally, verify
 
 __all__ = [
     "ALL",
@@ -47,6 +48,7 @@ __all__ = [
     "Kind",
     "Level",
     "OpenPoolStream",
+    "PoolDeath",
     "PoolUnderTest",
     "Result",
     "SelectionError",
@@ -57,6 +59,5 @@ __all__ = [
     "junit",
     "select",
     "tcp_dialer",
-    "unreachable_reason",
     "verify",
 ]

@@ -29,6 +29,9 @@ PATIENCE = 10.0
 waits for its database before it replies."""
 SILENCE = 5.0
 """Seconds to wait for a reply that the pool need not send."""
+TURN = 0.2
+"""Seconds to wait, after an intrusive check has sent something, until another one may send. A process that crashes ends
+its connections within this time."""
 MAX_LINES = 50_000
 """Maximum number of received lines that are kept for each connection."""
 MAX_BUFFER = 4 << 20
@@ -65,6 +68,12 @@ class ProbeConnection:
         self.closed = False
         self.ending = ""
         """How the connection ended, as a clause such as "the pool closed the connection"; empty while it is open."""
+        self.ended_by_pool = False
+        """Whether the pool closed or reset the connection."""
+        self.sent_at = self.received_at = float("-inf")
+        """The times on trio's clock when the check last sent bytes, and when it last received bytes."""
+        self.unanswered = False
+        """Whether nothing has been received since the check last sent bytes."""
         self.bytes_received = 0
         self.dial_seconds = 0.0
         """Seconds that connecting took: about one network round trip, and one or two more with TLS."""
@@ -78,6 +87,9 @@ class ProbeConnection:
         self.answers: dict[int | str, list[Answer]] = {}
         self.stray_reply: PoolLine | None = None
         """The first reply whose id is not null and not the id of a request."""
+        self.turn: trio.Lock | None = None
+        """If it is not None, ``send`` takes this lock, and keeps it until the pool sends something, at most ``TURN``
+        seconds."""
         self._transcript = transcript
         self._started = started
         self._requests: dict[int | str, _SentRequest] = {}
@@ -92,10 +104,22 @@ class ProbeConnection:
 
         Raises UnexpectedDisconnect if the connection has ended.
         """
+        if self.turn is None:
+            await self._send(data, quiet)
+            return
+        async with self.turn:
+            await self._send(data, quiet)
+            await self.wait_until(lambda: not self.unanswered, TURN)
+            if self.closed:  # if the pool has died, the other checks shall notice before they send
+                await trio.sleep(TURN)
+
+    async def _send(self, data: bytes, quiet: bool) -> None:
         if not quiet:
             for piece in data.split(b"\n") if data.count(b"\n") > 1 else [data]:
                 if piece.strip():
                     self.note(">", piece)
+        if not self.closed:
+            self.sent_at, self.unanswered = trio.current_time(), True
         try:
             await self.stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -248,6 +272,7 @@ class ProbeConnection:
     def receive(self, data: bytes) -> None:
         """Process received bytes, including bytes that are not Stratum messages."""
         self.bytes_received += len(data)
+        self.received_at, self.unanswered = trio.current_time(), False
         self._buffer += data
         self._parse_lines()
         self._wake_waiters()
@@ -256,6 +281,7 @@ class ProbeConnection:
         """Mark the connection as ended; ``how`` is a clause such as "the pool closed the connection"."""
         if not self.closed:
             self.closed, self.ending = True, how
+            self.ended_by_pool = how.startswith("the pool")
             self.note("-", how)
         self._wake_waiters()
 

@@ -21,8 +21,8 @@ class Verdict(Enum):
     """A precondition of the check could not be met, so nothing is known about the pool."""
     OBSERVED = "observed"
     """One of two cases: the check is of the level INFO and only records the behaviour of the pool; or it is of the
-    level MUST and found not enough evidence to judge the pool. In the second case, ``actual`` contains the word
-    "inconclusive"."""
+    level MUST or SHOULD and found not enough evidence to judge the pool. In the second case, ``actual`` contains the
+    word "inconclusive"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,9 @@ class Facts:
                 if bad is not None:
                     self.not_json.setdefault(identifier, bad)
 
+    turn: trio.Lock = field(default_factory=trio.Lock)
+    """Held while an intrusive check sends, so that the pool dies of one request and not of one of several."""
+
 
 @dataclass(slots=True)
 class Probe:
@@ -116,6 +119,10 @@ class Probe:
     """All connections of the check, in the order in which they were opened."""
     last_block_time: int = 0
     """Time of the last block that the check made, in seconds since 1970; 0 if it made none."""
+    in_turn: bool = False
+    """Whether the connections of the check wait for ``Facts.turn`` before they send."""
+    in_doubt: bool = False
+    """Whether the check could not connect to the pool, or found that the pool does not answer new connections."""
 
     # ---- connections ----------------------------------------------------------------------------------------------
 
@@ -128,8 +135,10 @@ class Probe:
         try:
             stream = await (dial or self.pool.dial)()
         except (OSError, ExceptionGroup, trio.TooSlowError) as error:
+            self.in_doubt = True
             raise Unreachable(f"{self.pool.name}: {reason_of(error)}") from None
         connection = ProbeConnection(stream, len(self.connections) + 1, self.transcript, self.started)
+        connection.turn = self.facts.turn if self.in_turn else None
         connection.dial_seconds = trio.current_time() - dialled
         self.connections.append(connection)
         self.nursery.start_soon(connection.read)
@@ -371,10 +380,12 @@ def far_above(job: Job) -> int:
 
 
 @asynccontextmanager
-async def open_probe(pool: PoolUnderTest, hasher: Hasher, facts: Facts, seed: int) -> AsyncIterator[Probe]:
+async def open_probe(
+    pool: PoolUnderTest, hasher: Hasher, facts: Facts, seed: int, *, in_turn: bool = False
+) -> AsyncIterator[Probe]:
     """Open the probe of one check. At the end of the ``async with`` block, close all connections of the check.
 
-    The same ``seed`` gives the same random choices.
+    The same ``seed`` gives the same random choices. ``in_turn`` is described at ``Probe``.
     """
     async with trio.open_nursery() as nursery:
         probe = Probe(
@@ -385,6 +396,7 @@ async def open_probe(pool: PoolUnderTest, hasher: Hasher, facts: Facts, seed: in
             transcript=CheckTranscript(pool.password),
             started=trio.current_time(),
             rng=random.Random(seed),
+            in_turn=in_turn,
         )
         try:
             yield probe

@@ -7,17 +7,31 @@ from xml.etree import ElementTree
 from stratum_miner import __version__
 from stratum_miner.conformance.case import Case, Level
 from stratum_miner.conformance.outcome import Verdict
+from stratum_miner.conformance.pool_death import PoolDeath
 from stratum_miner.conformance.verify import Result, Tally
 
 
-def as_object(pool: str, results: Sequence[Result], seconds: float) -> dict[str, Any]:
-    """Return the results of a run as one JSON object. ``pool`` is the name of the pool, ``seconds`` the duration of the
-    run."""
+def as_object(
+    pool: str, results: Sequence[Result], seconds: float, *, death: PoolDeath | None = None
+) -> dict[str, Any]:
+    """Return the results of a run as one JSON object.
+
+    ``pool`` is the name of the pool, ``seconds`` the duration of the run, and ``death`` what ``verify`` gave to
+    ``on_death``.
+    """
     tally = Tally.of(results)
     return {
         "pool": pool,
         "version": __version__,
         "seconds": round(seconds, 3),
+        "pool_died": None
+        if death is None
+        else {
+            "after": list(death.after),
+            "running": list(death.running),
+            "reason": death.reason,
+            "seconds": round(death.seconds, 3),
+        },
         "summary": {
             "passed": tally.passed,
             "failed_must": tally.failed_must,
@@ -63,13 +77,15 @@ def counts_as_failure(result: Result, strict: bool) -> bool:
     return result.verdict is Verdict.FAILED and (strict or result.case.level is Level.MUST)
 
 
-def junit(pool: str, results: Sequence[Result], *, strict: bool) -> str:
+def junit(pool: str, results: Sequence[Result], *, strict: bool, death: PoolDeath | None = None) -> str:
     """Return the results as JUnit XML, with one test suite for each topic.
 
     If ``strict``, a failed check of the level SHOULD is a failed test. Otherwise such a check is a skipped test, whose
-    message says what failed.
+    message says what failed. If the pool has died (``death``), the first test is an error.
     """
     root = ElementTree.Element("testsuites", name=f"conformance of {pool}")
+    if death is not None:
+        _add_death(root, death)
     for topic in dict.fromkeys(result.case.topic for result in results):
         of_topic = [result for result in results if result.case.topic == topic]
         failures = [result for result in of_topic if counts_as_failure(result, strict)]
@@ -87,6 +103,15 @@ def junit(pool: str, results: Sequence[Result], *, strict: bool) -> str:
             _test_case(suite, result, strict)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _add_death(root: ElementTree.Element, death: PoolDeath) -> None:
+    counts = {"tests": "1", "failures": "0", "errors": "1", "skipped": "0", "time": f"{death.seconds:.3f}"}
+    suite = ElementTree.SubElement(root, "testsuite", name="pool", attrib=counts)
+    test = ElementTree.SubElement(
+        suite, "testcase", classname="conformance.pool", name="The pool is alive after the checks.", time=counts["time"]
+    )
+    ElementTree.SubElement(test, "error", type="PoolDeath", message=_xml(str(death)))
 
 
 def _is_skipped(result: Result, strict: bool) -> bool:

@@ -13,14 +13,20 @@ A verdict needs evidence:
 * If a precondition of a check (a session, a job, a difficulty low enough to find shares) cannot be met, the check is
   skipped, with the reason.
 
-Most checks run in parallel, with two exceptions. First, if every share of the pool is a block (as on a test chain), the
-checks that find shares run one after another, because each new block makes the jobs of other checks stale. Second,
-checks that would disturb other checks run alone, after all others.
+* If a check fails and the pool ended or refused a connection meanwhile, another check may be the cause, for example
+  because a process of the pool crashed and was started again. The check is then repeated alone, and is a failure only
+  if it fails again.
+
+* If the pool dies, the run stops. Checks that were running have no verdict.
+
+Most checks run in parallel, intrusive ones after all others, with two exceptions. First, if every share of the pool is
+a block (as on a test chain), the checks that find shares run one after another, because each new block makes the jobs
+of other checks stale. Second, checks that would disturb other checks run alone, at the end.
 """
 
 import random
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +43,7 @@ from stratum_miner.conformance.outcome import (
     observed,
     skipped,
 )
+from stratum_miner.conformance.pool_death import PoolDeath, Trace, death_of, no_session
 from stratum_miner.conformance.pool_under_test import ChainError, PoolUnderTest, Unreachable, reason_of
 from stratum_miner.conformance.probe import AGENT, Facts, Probe, open_probe
 from stratum_miner.conformance.share_search import Hasher
@@ -50,8 +57,6 @@ MAX_PARALLEL_WORKING = 6
 checks need little processor time, because they mainly wait for a second job."""
 MAX_ACTUAL = 4000
 """Maximum number of characters in ``CheckOutcome.actual``."""
-REACH_ATTEMPTS = 3
-"""Number of attempts to connect before the pool counts as unreachable."""
 _NOT_OWNED = "the check is intrusive and runs only on your own pool; if the pool is yours, add --i-own-this-pool"
 
 
@@ -104,6 +109,7 @@ async def verify(
     *,
     on_start: Callable[[Case], None] = lambda case: None,
     on_result: Callable[[Result], None] = lambda result: None,
+    on_death: Callable[[PoolDeath], None] = lambda death: None,
     seed: int | None = None,
 ) -> list[Result]:
     """Run the checks against a pool and return their results in the order of ``cases``.
@@ -111,48 +117,165 @@ async def verify(
     Call it in a trio event loop. Intrusive checks are skipped unless ``pool.owned`` is True, and checks that need the
     node are skipped if ``pool.chain`` is None. All checks together take two to six minutes.
 
-    ``on_start`` is called when a check starts, and ``on_result`` when it has ended. Both must return without blocking.
-    ``seed`` determines the random choices of the checks. [default: random]
+    ``on_start`` is called when a check starts or is repeated, and ``on_result`` when its result is final. If the pool
+    dies, ``on_death`` is called, and the checks without a result get the verdict SKIPPED. None of these functions may
+    block. ``seed`` determines the random choices of the checks. [default: random]
 
     Raises Unreachable if no connection to the pool can be made at the start. An error in a check is not raised: each
     check gets a result, even after an internal error.
     """
     await _reach(pool)
-    facts = Facts()
-    results: dict[str, Result] = {}
     rng = random.Random(seed)
-    seeds = {case.id: rng.randrange(1 << 63) for case in cases}
-
-    async def one(case: Case) -> None:
-        on_start(case)
-        results[case.id] = await run_case(pool, case, hasher, facts, seeds[case.id])
-        on_result(results[case.id])
-
-    quiet = [case for case in cases if not case.disturbs and Kind.WORK not in case.kinds]
-    working = [case for case in cases if not case.disturbs and Kind.WORK in case.kinds]
-    at_a_time = 1 if working and await _shares_are_blocks(pool, hasher, facts) else MAX_PARALLEL_WORKING
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_run_in_parallel, one, working, at_a_time)
-        nursery.start_soon(_run_in_parallel, one, quiet, MAX_PARALLEL)
-    await _run_in_parallel(one, sorted((case for case in cases if case.disturbs), key=lambda case: case.is_last), 1)
-    return [results[case.id] for case in cases]
+    run = _Run(pool, hasher, {case.id: rng.randrange(1 << 63) for case in cases}, on_start, on_result)
+    try:
+        with run.scope:
+            await run.all(cases)
+    finally:
+        run.report_unconfirmed()
+    if run.death is not None:
+        on_death(run.death)
+        run.skip_the_rest(cases)
+    return [run.results[case.id] for case in cases]
 
 
-async def unreachable_reason(pool: PoolUnderTest) -> str | None:
-    """Try to connect to the pool. Return None if a connection can be made, otherwise a text that says why not.
+class _Run:
+    """One call of ``verify``. It knows which checks have begun, and notices when the pool has died."""
 
-    There are three attempts, one second apart. A single attempt can fail although the pool can be reached, because the
-    pool's listen queue is full for a moment.
-    """
-    for _ in range(REACH_ATTEMPTS):
-        try:
-            await _reach(pool)
-        except Unreachable as error:
-            reason = str(error)
-            await trio.sleep(1)
+    def __init__(
+        self,
+        pool: PoolUnderTest,
+        hasher: Hasher,
+        seeds: Mapping[str, int],
+        on_start: Callable[[Case], None],
+        on_result: Callable[[Result], None],
+    ) -> None:
+        self.results: dict[str, Result] = {}
+        """The final results by the ids of the checks."""
+        self.scope = trio.CancelScope()
+        """Contains all that runs. It is cancelled when the pool has died."""
+        self.death: PoolDeath | None = None
+        self._pool = pool
+        self._hasher = hasher
+        self._seeds = seeds
+        self._on_start = on_start
+        self._on_result = on_result
+        self._facts = Facts()
+        self._started = trio.current_time()
+        self._running: dict[str, Probe] = {}
+        self._ended: list[Trace] = []
+        self._unconfirmed: list[Result] = []
+        """Failures during which the pool ended or refused a connection. Each such check is repeated."""
+        self._asking = trio.Lock()
+        self._questions = self._answered = 0
+        """How often a check has asked whether the pool is alive, and how many of these questions have been answered. An
+        attempt to get a session answers all questions that were asked before it."""
+
+    async def all(self, cases: Sequence[Case]) -> None:
+        """Run the checks: first those that send only what ordinary miners send, then the intrusive ones, and last those
+        that disturb others. If the pool dies of an intrusive check, the other verdicts are then known."""
+        together = [case for case in cases if not case.disturbs]
+        working = [case for case in together if Kind.WORK in case.kinds]
+        one_by_one = bool(working) and await _shares_are_blocks(self._pool, self._hasher, self._facts)
+        for intrusive in (False, True):
+            group = [case for case in together if (Kind.INTRUSIVE in case.kinds) is intrusive]
+            quiet = [case for case in group if Kind.WORK not in case.kinds]
+            working = [case for case in group if Kind.WORK in case.kinds]
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_run_in_parallel, self._one, working, 1 if one_by_one else MAX_PARALLEL_WORKING)
+                nursery.start_soon(_run_in_parallel, self._one, quiet, MAX_PARALLEL)
+            await self._repeat_unconfirmed()
+        for case in sorted((case for case in cases if case.disturbs), key=lambda case: case.is_last):
+            await self._one(case)
+            await self._repeat_unconfirmed()
+        await self._ensure_alive()
+
+    def report_unconfirmed(self) -> None:
+        """Report the failures that could not be repeated, because the pool has died or the caller cancelled the run.
+        The pool was alive after each of them."""
+        for result in self._unconfirmed:
+            self._report(result)
+
+    def skip_the_rest(self, cases: Sequence[Case]) -> None:
+        """Give each check without a final result the verdict SKIPPED, because the pool has died."""
+        assert self.death is not None
+        for case in cases:
+            if case.id in self.results:
+                continue
+            probe = self._running.get(case.id)
+            if probe is None or not probe.connections:
+                self._report(Result(case, skipped("the pool died before this check could run"), 0.0))
+                continue
+            suspected = case.id in self.death.after
+            why = "the pool died while this check ran" + ", perhaps because of its last request" * suspected
+            lines = tuple(probe.transcript.lines())
+            self._report(Result(case, skipped(why), trio.current_time() - probe.started, lines))
+
+    async def _one(self, case: Case) -> None:
+        result, corpse = await self._attempt(case)
+        if corpse and result.verdict is Verdict.FAILED:
+            self._unconfirmed.append(result)
         else:
-            return None
-    return reason
+            self._report(result)
+
+    async def _repeat_unconfirmed(self) -> None:
+        """Repeat the checks of ``_unconfirmed`` one after another. The pool may have ended a connection for a reason
+        that another check gave, such as a crash of one of its processes, so such a failure must show twice."""
+        while self._unconfirmed:
+            first = self._unconfirmed[0]
+            second, _ = await self._attempt(first.case)
+            del self._unconfirmed[0]
+            self._report(second if second.verdict is Verdict.FAILED else _contradicted(first, second))
+
+    async def _attempt(self, case: Case) -> tuple[Result, bool]:
+        """Run a check, and if it may have seen the pool die, make sure that the pool is alive. Return the result, and
+        whether the pool ended or refused a connection of the check."""
+        self._on_start(case)
+
+        def register(probe: Probe) -> None:
+            self._running[case.id] = probe
+
+        result = await run_case(self._pool, case, self._hasher, self._facts, self._seeds[case.id], on_probe=register)
+        if case.id not in self._running:  # the check was skipped at once
+            return result, False
+        trace = Trace.of(case.id, self._running[case.id], trio.current_time())
+        if trace.corpse or result.verdict is Verdict.FAILED:
+            await self._ensure_alive()
+        del self._running[case.id]
+        self._ended.append(trace)
+        return result, trace.corpse
+
+    def _report(self, result: Result) -> None:
+        self.results[result.case.id] = result
+        self._on_result(result)
+
+    async def _ensure_alive(self) -> None:
+        """Return if the pool is alive. Otherwise set ``death`` and cancel the run."""
+        self._questions += 1
+        mine = self._questions
+        async with self._asking:
+            if self._answered >= mine:
+                return
+            asked = self._questions
+            traces = [*self._ended, *(Trace.of(each, probe) for each, probe in self._running.items())]
+            problem = await no_session(self._pool, self._hasher, served=any(each.served for each in traces))
+            if problem is None:
+                self._answered = asked
+                return
+        traces = [*self._ended, *(Trace.of(each, probe) for each, probe in self._running.items())]
+        self.death = death_of(problem, traces, self._started)
+        self.scope.cancel()
+        await trio.lowlevel.checkpoint()
+
+
+def _contradicted(first: Result, second: Result) -> Result:
+    """Return the result of a check that failed, but not when it was repeated."""
+    actual = (
+        f"inconclusive: the check failed once: {first.outcome.actual}. The pool ended or refused a connection "
+        f"meanwhile, so the check was repeated, with the verdict {second.verdict.value}: {second.outcome.actual}"
+    )
+    transcript = (*first.transcript, "          (the check is repeated)", *second.transcript)
+    outcome = observed(sanitize(actual, MAX_ACTUAL))
+    return Result(first.case, outcome, first.seconds + second.seconds, transcript)
 
 
 async def _run_in_parallel(one: Callable[[Case], Awaitable[None]], cases: Sequence[Case], at_a_time: int) -> None:
@@ -193,14 +316,27 @@ async def _reach(pool: PoolUnderTest) -> None:
     await trio.aclose_forcefully(stream)
 
 
-async def run_case(pool: PoolUnderTest, case: Case, hasher: Hasher, facts: Facts, seed: int = 0) -> Result:
-    """Run one check and return its result. After an internal error of the check, the verdict is SKIPPED."""
+async def run_case(
+    pool: PoolUnderTest,
+    case: Case,
+    hasher: Hasher,
+    facts: Facts,
+    seed: int = 0,
+    *,
+    on_probe: Callable[[Probe], None] = lambda probe: None,
+) -> Result:
+    """Run one check and return its result. After an internal error of the check, the verdict is SKIPPED.
+
+    ``on_probe`` is called with the probe of the check before the check runs.
+    """
     started = trio.current_time()
     if Kind.INTRUSIVE in case.kinds and not pool.owned:
         return Result(case, skipped(_NOT_OWNED), 0.0)
     if Kind.CHAIN in case.kinds and pool.chain is None:
         return Result(case, skipped("the check needs the pool's node; name it with --node"), 0.0)
-    async with open_probe(pool, hasher, facts, seed) as probe:
+    in_turn = Kind.INTRUSIVE in case.kinds and not case.disturbs
+    async with open_probe(pool, hasher, facts, seed, in_turn=in_turn) as probe:
+        on_probe(probe)
         outcome = await _outcome(case, probe)
         facts.note_lines(case.id, probe.connections)
     # The text may quote the pool, which may have sent control characters.
@@ -250,6 +386,7 @@ def _leaf(error: BaseException) -> BaseException:
 async def _silence(case: Case, probe: Probe, actual: str) -> CheckOutcome:
     answered = await _new_connection_seconds(probe)
     if answered is None:
+        probe.in_doubt = True
         return skipped(f"{actual}, and it did not answer a new connection either, so nothing is known")
     stray = next((each.stray_reply for each in probe.connections if each.stray_reply is not None), None)
     if stray is not None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from stratum_miner.conformance.outcome import Verdict
+from stratum_miner.conformance.pool_death import PoolDeath
 from stratum_miner.conformance.verify import Result, Tally
 from stratum_miner.reports.page import document, paragraph
 
@@ -18,6 +19,7 @@ summary { cursor: pointer; display: grid; grid-template-columns: 5.5rem 4.5rem 4
 summary::-webkit-details-marker { display: none; }
 .passed { color: rgb(var(--gain)); } .failed { color: rgb(var(--loss)); font-weight: 700; }
 .skipped { color: var(--soft); } .observed { color: var(--series0); }
+.died { background: rgb(var(--loss)); color: white; border-radius: .5rem; padding: .7rem .9rem; font-weight: 600; }
 dl { display: grid; grid-template-columns: 6rem 1fr; gap: .2rem .6rem; margin: .5rem 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 pre { background: var(--panel); border-radius: .5rem; padding: .7rem; overflow-x: auto; font-size: .8rem;
@@ -27,14 +29,15 @@ pre { background: var(--panel); border-radius: .5rem; padding: .7rem; overflow-x
 """
 
 
-def page(pool: str, results: Sequence[Result], seconds: float) -> str:
-    """Return the whole HTML document."""
+def page(pool: str, results: Sequence[Result], seconds: float, *, death: PoolDeath | None = None) -> str:
+    """Return the whole HTML document. ``death`` says how the pool died, if it did."""
     lead = (
         f"{len(results)} checks in {seconds:.0f} s. A pool that fails a MUST breaks miners, or loses work or blocks. A "
         "SHOULD is what most pools do. An OBS is only recorded, never judged."
     )
     topics = dict.fromkeys(result.case.topic for result in results)
-    sections = [paragraph(lead, "soft"), _tally(Tally.of(results)), _links(results)]
+    died = [] if death is None else [paragraph(f"{pool}: {death}. The checks after that were skipped.", "died")]
+    sections = [paragraph(lead, "soft"), *died, _tally(Tally.of(results)), _links(results)]
     for topic in topics:
         sections.append(f"<h2>{escape(topic)}</h2>")
         sections += [_check(result) for result in results if result.case.topic == topic]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from stratum_miner.conformance import Result, Tally, Verdict
+from stratum_miner.conformance import PoolDeath, Result, Tally, Verdict
 
 _STYLES = {
     Verdict.PASSED: "green",
@@ -17,8 +17,10 @@ _INDENT = 11
 """Number of spaces before the details of a check."""
 
 
-def show(pool: str, results: Sequence[Result], seconds: float, console: Console) -> None:
-    """Print the whole result of a run that took ``seconds`` seconds."""
+def show(
+    pool: str, results: Sequence[Result], seconds: float, console: Console, *, death: PoolDeath | None = None
+) -> None:
+    """Print the whole result of a run that took ``seconds`` seconds. ``death`` says how the pool died, if it did."""
     topic = ""
     for result in results:
         case = result.case
@@ -38,6 +40,8 @@ def show(pool: str, results: Sequence[Result], seconds: float, console: Console)
     )
     console.print()
     _print(console, 0, Text(f"{pool}: {summary}"))
+    if death is not None:
+        _print(console, 0, Text(f"{pool}: {death}. The checks after that were skipped.", "bold red"))
 
 
 def _show_failure(console: Console, result: Result) -> None:

@@ -9,7 +9,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-import trio
 
 from stratum_miner.app.options import capture, pool_access
 from stratum_miner.app.process.exit_codes import ExitCode
@@ -247,11 +246,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         found = (Result(CASES["FRM-01"], passed("7 lines"), 0.5), Result(SHOULD, failed("no"), 1.0))
         results += [result for result in found if result.case in cases]
 
-    async def unreachable_reason(target: object) -> None:
-        await trio.lowlevel.checkpoint()
-
     monkeypatch.setattr(conformance, "_run", check)
-    monkeypatch.setattr(conformance, "unreachable_reason", unreachable_reason)
     return seen
 
 

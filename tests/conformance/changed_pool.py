@@ -86,6 +86,8 @@ class MessageChanger:
         self._to_pool = to_pool
         self._to_client = to_client
         self._raw = raw
+        self.relayed: list[RelayedConnection] = []
+        """All connections, in the order in which they were opened."""
         self._count = 0
         self._shared: dict[str, Any] = {}
 
@@ -98,6 +100,7 @@ class MessageChanger:
         self._count += 1
         self._shared["connections"] = self._count
         relayed = RelayedConnection(self._count, outer, inner, {}, {}, self._shared)
+        self.relayed.append(relayed)
         self._nursery.start_soon(self._pump, relayed, outer, inner, self._request)
         self._nursery.start_soon(self._pump, relayed, inner, outer, self._answer)
         return ours

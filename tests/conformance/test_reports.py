@@ -217,8 +217,10 @@ def test_a_pool_that_went_away_is_not_one_that_passed(capsys: pytest.CaptureFixt
 
     with ThreadPoolExecutor() as pool:
         pool.submit(serve_once)
-        assert main.run(["conformance", address, "HS-07"]) == 1  # which only records
-    assert f"stratum+tcp://{address}: Connection refused: the pool answered at the start" in capsys.readouterr().err
+        assert main.run(["conformance", address, "HS-07"]) == ExitCode.POOL_DIED  # the check only records
+    shown = capsys.readouterr().err
+    assert f"stratum+tcp://{address}: the pool died 0 s after the start, " in shown
+    assert ": Connection refused" in shown
 
 
 def test_the_list_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:

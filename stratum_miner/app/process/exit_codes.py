@@ -34,6 +34,8 @@ class ExitCode(IntEnum):
     """``health``: mining is paused."""
     STOPPING = 12
     """``health``: the miner is stopping."""
+    POOL_DIED = 13
+    """``conformance``: the pool died during the run, and no MUST check failed."""
 
 
 class UsageError(Exception):
