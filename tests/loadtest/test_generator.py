@@ -39,19 +39,26 @@ def plan(port: int, **settings: Any) -> LoadPlan:
 
 
 class HeldClock:
-    """Stands still at a moment until it is released: what must happen before that moment takes the time it takes."""
+    """Stands still at a moment until it is released: what must happen before that moment takes the time it takes.
+
+    A thread that does not run for a while costs the clock one step only: it does not come to the moment too early.
+    """
+
+    STEP = 0.01
+    """Seconds."""
 
     def __init__(self, moment: float) -> None:
-        self._began = 0.0
+        self._now = 0.0
+        self._seen = time.perf_counter()
         self._moment: float | None = moment
 
     def __call__(self) -> float:
-        self._began = self._began or time.perf_counter()
-        passed = time.perf_counter() - self._began
-        return passed if self._moment is None else min(passed, self._moment)
+        seen = time.perf_counter()
+        passed, self._seen = seen - self._seen, seen
+        self._now += passed if self._moment is None else min(passed, self.STEP, self._moment - self._now)
+        return self._now
 
     def release(self) -> None:
-        self._began = time.perf_counter() - self()
         self._moment = None
 
 
