@@ -142,6 +142,11 @@ class ShareValidator:
             return f"ntime out of range: expected {first:08x} to {max(first, last):08x}, got {submit.ntime:08x}"
         own = job.announced.content.version & GENERAL_PURPOSE_MASK  # bits that the job itself sets
         outside = (submit.version_bits or 0) & ~(job.version_mask | own)
+        if outside and not job.version_mask:
+            return (
+                "version bits: expected none, because version rolling was not granted with mining.configure, got "
+                f"{submit.version_bits:08x}"
+            )
         if outside:
             return f"version bits: expected only bits of {job.version_mask:08x}, got {submit.version_bits:08x}"
         return None

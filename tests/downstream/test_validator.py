@@ -71,7 +71,11 @@ def test_network_target_is_met_by_equality_and_missed_by_one(offset: int, is_blo
         ({"extranonce2": bytes(7), "job_id": "?"}, ErrorReason.OTHER, "extranonce2: expected 8 bytes, got 7"),
         ({"job_id": "?", "ntime": 0}, ErrorReason.JOB_NOT_FOUND, "job not found"),
         ({"ntime": 0, "version_bits": 1}, ErrorReason.OTHER, "ntime out of range"),
-        ({"version_bits": 1}, ErrorReason.OTHER, "version bits: expected only bits of 00000000, got 00000001"),
+        (
+            {"version_bits": 1},
+            ErrorReason.OTHER,
+            "version bits: expected none, because version rolling was not granted with mining.configure, got 00000001",
+        ),
         ({}, ErrorReason.LOW_DIFFICULTY, "low difficulty share"),
     ],
 )
