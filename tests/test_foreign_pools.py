@@ -51,7 +51,7 @@ def test_a_pool_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Connection refused" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [["here"], ["127.0.0.1:1", "nothing"], []])
+@pytest.mark.parametrize("words", [["here"], ["127.0.0.1:1", "nothing"], [], ["127.0.0.1:1", "late-block-is-lost"]])
 def test_a_wrong_command_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         nomp.TABLE.main(words)

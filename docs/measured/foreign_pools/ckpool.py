@@ -10,8 +10,10 @@ from docs.measured.foreign_pools.exchanges import (
     Session,
     Table,
     accepted,
+    late_block,
     refused,
     run,
+    unread_replies,
 )
 
 TABLE = Table("ckpool-lhr")
@@ -137,7 +139,7 @@ def error_is_a_string(pool: Pool) -> bool:
         return isinstance(reply.get("error"), str)
 
 
-@exchange("HS-14", "It refuses a valid share under a name that was not authorized, and takes it under the right one.")
+@exchange("ERR-22", "It refuses a valid share under a name that was not authorized, and takes it under the right one.")
 def share_under_another_name_is_refused(pool: Pool) -> bool:
     with pool.joined() as session:
         share = session.share()
@@ -150,6 +152,21 @@ def http_closes(pool: Pool) -> bool:
         session.send(b"GET / HTTP/1.1\r\nHost: pool\r\n\r\n")
         begun = time.monotonic()
         return CLOSED in session.listen(10) and time.monotonic() - begun < 10
+
+
+@exchange("LD-05", "It keeps 24 MiB of replies for a client that reads none of them.")
+def unread_replies_are_kept(pool: Pool) -> bool:
+    return unread_replies(pool, 60_000) > 24 << 20
+
+
+@exchange(
+    "SH-11",
+    "It answers a block on a job that just became stale with an error, and its node gets the block.",
+    asks_node=True,
+)
+def late_block_reaches_the_node(pool: Pool) -> bool:
+    reply, known = late_block(pool)
+    return refused(reply) and known
 
 
 if __name__ == "__main__":

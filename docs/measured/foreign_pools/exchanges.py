@@ -6,7 +6,9 @@ the exchange says, and with "no" otherwise.
 """
 
 import argparse
+import base64
 import hashlib
+import http.client
 import json
 import os
 import random
@@ -14,6 +16,7 @@ import socket
 import struct
 import sys
 import time
+import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,15 +37,21 @@ def sha256d(data: bytes) -> bytes:
 class Session:
     """A connection to the pool. Every line of it is printed, a long one shortened."""
 
-    def __init__(self, address: tuple[str, int], user: str) -> None:
+    def __init__(self, address: tuple[str, int], user: str, receive_buffer: int = 0) -> None:
         self.user = user
         self.difficulty = 1.0
         self.jobs: list[list[Any]] = []
         self.lines: list[str] = []
         self.extranonce1 = b""
         self.extranonce2_size = 4
+        self.found = 0
+        """The hash of the last share that was found, as a number."""
         self._begin = time.monotonic()
-        self._socket = socket.create_connection(address, 10)
+        self._socket = socket.socket()
+        if receive_buffer:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._socket.settimeout(10)
+        self._socket.connect(address)
         self._buffer = b""
         self._last_id = 0
 
@@ -164,6 +173,30 @@ class Session:
             raise NoJobError(f"no job in {seconds:g} s")
         return self.jobs[-1]
 
+    def flood(self, line: str, times: int) -> bool:
+        """Send this line many times without reading. Whether the pool took all of them within 15 s each."""
+        self._print(">", f"{line[:100]} ... ({len(line)} characters, {times} times, reading nothing)")
+        self._socket.settimeout(15)
+        try:
+            for _ in range(times):
+                self._socket.sendall(line.encode() + b"\n")
+        except OSError as error:
+            self._print("!", str(error))
+            return False
+        return True
+
+    def drain(self) -> int:
+        """Read until nothing comes for 3 s, and return the number of bytes."""
+        self._socket.settimeout(3)
+        total = len(self._buffer)
+        try:
+            while data := self._socket.recv(1 << 20):
+                total += len(data)
+        except OSError as error:
+            self._print("!", str(error))
+        self._print("<", f"{total:,} bytes")
+        return total
+
     # ---- shares ---------------------------------------------------------------------------------------------------
 
     def header(self, job: list[Any], extranonce2: bytes, ntime: int, version: int | None = None) -> bytes:
@@ -202,6 +235,7 @@ class Session:
             first.update(head[64:] + struct.pack("<I", nonce))
             value = int.from_bytes(hashlib.sha256(first.digest()).digest(), "little")
             if least <= value <= target:
+                self.found = value
                 self._print(
                     "#", f"found a hash of difficulty {MAX_TARGET / value:.6g}; the pool set {self.difficulty:g}"
                 )
@@ -228,16 +262,30 @@ def refused(reply: Message) -> bool:
 
 @dataclass(frozen=True)
 class Pool:
-    """The address of a pool and the worker name for it."""
+    """The address of a pool, the worker name for it, and the JSON-RPC of its node."""
 
     address: tuple[str, int]
     user: str
+    node: str | None = None
 
-    def connect(self) -> Session:
-        return Session(self.address, self.user)
+    def connect(self, *, receive_buffer: int = 0) -> Session:
+        return Session(self.address, self.user, receive_buffer)
 
     def joined(self, *, configure: bool = False) -> Session:
         return self.connect().join(configure=configure)
+
+    def node_has(self, block: int) -> bool:
+        """Whether the node knows the block with this hash, in its best chain or beside it."""
+        assert self.node is not None
+        url = urllib.parse.urlsplit(self.node)
+        connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=10)
+        login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
+        body = json.dumps({"id": 1, "method": "getblock", "params": [f"{block:064x}"]})
+        connection.request("POST", "/", body, {"Authorization": f"Basic {login}"})
+        answer = connection.getresponse().read().decode()
+        connection.close()
+        print(f"       # getblock {block:064x} at the node: {answer.strip()[:160]}")
+        return json.loads(answer).get("result") is not None
 
     def alive(self) -> bool:
         """Whether the pool accepts a connection and answers on it."""
@@ -249,6 +297,39 @@ class Pool:
             return False
 
 
+def late_block(pool: Pool) -> tuple[Message, bool]:
+    """Find two blocks on one job, and submit the second after the first has made the job stale. Return the reply to the
+    second, and whether the node has it. Python finds a block of difficulty 0.001 in some seconds."""
+    with pool.joined() as session:
+        job = session.jobs[-1]
+        difficulty = MAX_TARGET / _target(job[6])
+        blocks = []
+        for _ in range(2):
+            share = session.share(job=job, at_least=difficulty)
+            blocks.append((share, session.found))
+        (first, _), (second, block) = blocks
+        if not accepted(session.submit(first)):
+            return SILENT, False
+        while session.jobs[-1][1] == job[1]:
+            session.next_job(seconds=10)
+        reply = session.submit(second)
+        session.listen(2)
+        return reply, pool.node_has(block)
+
+
+def _target(bits: str) -> int:
+    number = int(bits, 16)
+    return (number & 0x7FFFFF) << 8 * ((number >> 24) - 3)
+
+
+def unread_replies(pool: Pool, requests: int) -> int:
+    """Request replies of 600 bytes and more and read none; then read. Return the number of bytes that the pool kept."""
+    with pool.connect(receive_buffer=4096) as session:
+        session.join()
+        request = {"id": "i" * 600, "method": "mining.submit", "params": [session.user, "none", "00", "00", "00"]}
+        return session.drain() if session.flood(json.dumps(request), requests) else 0
+
+
 @dataclass(frozen=True)
 class Exchange:
     """What an exchange shows, the checks that judge it, and how to do it."""
@@ -258,6 +339,8 @@ class Exchange:
     run: Callable[[Pool], bool]
     kills: bool
     """Whether it ends the pool's process. Such an exchange runs only if it is named."""
+    asks_node: bool
+    """Whether it needs the JSON-RPC of the pool's node."""
 
 
 class Table:
@@ -268,10 +351,10 @@ class Table:
         self.exchanges: dict[str, Exchange] = {}
 
     def exchange(
-        self, checks: str, shows: str, *, kills: bool = False
+        self, checks: str, shows: str, *, kills: bool = False, asks_node: bool = False
     ) -> Callable[[Callable[[Pool], bool]], Callable[[Pool], bool]]:
         def add(run: Callable[[Pool], bool]) -> Callable[[Pool], bool]:
-            self.exchanges[run.__name__.replace("_", "-")] = Exchange(checks, shows, run, kills)
+            self.exchanges[run.__name__.replace("_", "-")] = Exchange(checks, shows, run, kills, asks_node)
             return run
 
         return add
@@ -285,17 +368,25 @@ class Table:
         )
         parser.add_argument("address", metavar="HOST:PORT")
         parser.add_argument(
-            "names", metavar="NAME", nargs="*", help="exchanges to run (default: all that leave the pool alive)"
+            "names",
+            metavar="NAME",
+            nargs="*",
+            help="exchanges to run (default: all that leave the pool alive and for which there is a --node)",
         )
         parser.add_argument("--user", default="bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080.hand", help="worker name")
-        args = parser.parse_args(words)
+        parser.add_argument("--node", metavar="URL", help="JSON-RPC of the pool's node: http://USER:PASS@HOST:PORT")
+        args = parser.parse_intermixed_args(words)
         host, _, port = args.address.rpartition(":")
         if not host or not port.isdigit():
             parser.error(f"expected HOST:PORT, got {args.address!r}")
         if unknown := [name for name in args.names if name not in self.exchanges]:
             parser.error(f"unknown exchange {unknown[0]!r}; there are: {', '.join(self.exchanges)}")
-        pool = Pool((host, int(port)), args.user)
-        names = args.names or [name for name, each in self.exchanges.items() if not each.kills]
+        names = args.names or [
+            name for name, each in self.exchanges.items() if not each.kills and (args.node or not each.asks_node)
+        ]
+        if not args.node and (asking := [name for name in names if self.exchanges[name].asks_node]):
+            parser.error(f"{asking[0]} asks the pool's node: add --node http://USER:PASS@HOST:PORT")
+        pool = Pool((host, int(port)), args.user, args.node)
         seen = {name: self._run(name, pool) for name in names}
         print("\n" + "\n".join(f"{'yes' if each else 'no':4} {name}" for name, each in seen.items()))
         return 0 if all(seen.values()) else 4 if not pool.alive() else 1

@@ -9,8 +9,10 @@ from docs.measured.foreign_pools.exchanges import (
     Pool,
     Table,
     accepted,
+    late_block,
     refused,
     run,
+    unread_replies,
 )
 
 TABLE = Table("NOMP's node-stratum-pool")
@@ -47,7 +49,15 @@ def idle_connection_stays_open(pool: Pool) -> bool:
         return CLOSED not in session.listen(130)
 
 
-@exchange("HS-14", "It accepts a share under a worker name that was never authorized.")
+@exchange("HS-14", "It refuses a share of a session that has authorized nobody.")
+def share_without_authorize_is_refused(pool: Pool) -> bool:
+    with pool.connect() as session:
+        session.subscribe()
+        session.next_job(after=0)
+        return refused(session.submit(session.share()))
+
+
+@exchange("ERR-22", "It accepts a share under a worker name that was not authorized.")
 def share_under_another_name(pool: Pool) -> bool:
     with pool.joined() as session:
         return accepted(session.submit(session.share(), user="somebody.else"))
@@ -98,6 +108,30 @@ def error_has_two_elements(pool: Pool) -> bool:
         _, extranonce2, ntime, nonce = session.share(at_least=1e-9)
         error = session.submit(("ffff", extranonce2, ntime, nonce)).get("error")
         return isinstance(error, list) and len(error) == 2
+
+
+@exchange(
+    "SH-11", "It refuses a block on a job that just became stale, and its node never gets the block.", asks_node=True
+)
+def late_block_is_lost(pool: Pool) -> bool:
+    reply, known = late_block(pool)
+    return refused(reply) and not known
+
+
+@exchange(
+    "ERR-27", "It accepts a hash that misses the share target by less than 1 %, and refuses one that misses it by 2 %."
+)
+def share_of_99_percent(pool: Pool) -> bool:
+    with pool.joined() as session:
+        asked = session.difficulty
+        nearly = session.submit(session.share(at_least=asked * 0.991, below=asked * 0.996))
+        not_nearly = session.submit(session.share(at_least=asked * 0.97, below=asked * 0.98))
+        return accepted(nearly) and refused(not_nearly)
+
+
+@exchange("LD-05", "It closes a connection on which more than 10,240 bytes arrive at once, so no replies pile up.")
+def burst_closes(pool: Pool) -> bool:
+    return unread_replies(pool, 60_000) == 0
 
 
 @exchange("ERR-23", "The process ends at a mining.submit with four parameters for a job that it knows.", kills=True)

@@ -9,8 +9,10 @@ from docs.measured.foreign_pools.exchanges import (
     Session,
     Table,
     accepted,
+    late_block,
     refused,
     run,
+    unread_replies,
 )
 
 TABLE = Table("public-pool")
@@ -51,7 +53,7 @@ def unknown_method_is_unanswered(pool: Pool) -> bool:
         return session.listen(5) == [] and "result" in session.subscribe()
 
 
-@exchange("HS-14", "It accepts a share under a worker name that was never authorized.")
+@exchange("ERR-22", "It accepts a share under a worker name that was not authorized.")
 def share_under_another_name(pool: Pool) -> bool:
     with pool.joined() as session:
         return accepted(session.submit(session.share(), user="somebody.else"))
@@ -150,11 +152,40 @@ def submit_first_closes(pool: Pool) -> bool:
         return session.submit(("1", "00000000", "00000000", "00000000")) is CLOSED
 
 
-@exchange("FRM-15", "It keeps a connection that sends a line of 200,000 bytes without an end.")
+@exchange("FRM-15", "It takes 16 MiB of a line that does not end, and keeps the connection.")
 def line_without_an_end(pool: Pool) -> bool:
     with pool.connect() as session:
-        session.send(b"x" * 200_000)
+        for _ in range(64):
+            session.send(b"x" * (1 << 18))
         return CLOSED not in session.listen(5)
+
+
+@exchange("FRM-21", "It closes the connection at a mining.authorize without params.")
+def missing_params_close(pool: Pool) -> bool:
+    with pool.connect() as session:
+        session.subscribe()
+        session.send('{"id": 2, "method": "mining.authorize"}')
+        return CLOSED in session.listen(5)
+
+
+@exchange("ERR-15", "It closes the connection at a share whose ntime has ten digits.")
+def long_ntime_closes(pool: Pool) -> bool:
+    with pool.joined() as session:
+        job, extranonce2, _, nonce = session.share(at_least=1e-9)
+        return session.submit((job, extranonce2, "1234567890", nonce)) is CLOSED
+
+
+@exchange(
+    "SH-11", "It refuses a block on a job that just became stale, and its node never gets the block.", asks_node=True
+)
+def late_block_is_lost(pool: Pool) -> bool:
+    reply, known = late_block(pool)
+    return refused(reply) and not known
+
+
+@exchange("LD-05", "It keeps 24 MiB of replies for a client that reads none of them.")
+def unread_replies_are_kept(pool: Pool) -> bool:
+    return unread_replies(pool, 60_000) > 24 << 20
 
 
 @exchange("FRM-13", "It refuses a mining.subscribe with a user agent of 300 characters.")
