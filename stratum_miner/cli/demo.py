@@ -24,6 +24,7 @@ from stratum_miner.app.process import logs, printing, signals
 from stratum_miner.app.process.exit_codes import ExitCode, UsageError
 from stratum_miner.app.process.live_display import can_redraw
 from stratum_miner.app.process.logs import console
+from stratum_miner.backends.base import Backend
 from stratum_miner.bitcoin.header import display_hash
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
 from stratum_miner.installation import is_installed, require
@@ -71,15 +72,15 @@ def demo(
     Exit code 1: the chain of the node has fewer blocks than --blocks. 5: a kernel failed its self-test.
     """
     common.set_up_logging(debug=debug, quiet=not debug)
-    require("regtest", "demo")
     if blocks <= 0:
         raise UsageError(f"--blocks: expected a number above zero, got {blocks}")
     if not 1e-9 <= difficulty <= 1e6:
         raise UsageError(f"--difficulty: expected a number from 1e-9 to 1e6, got {difficulty}")
+    searcher = backend_choice.backend("cpu", threads=threads, kernel=kernel, options=None)
     results: list[_Result] = []
 
     async def mine_and_ask(stop: signals.Stop) -> None:
-        results.append(await _demo(stop, blocks, difficulty, threads=threads, kernel=kernel))
+        results.append(await _demo(stop, blocks, difficulty, searcher))
 
     signals.run(mine_and_ask)
     if not results:  # the user stopped the command before the node started
@@ -94,9 +95,8 @@ def demo(
     return ExitCode.OK if ended_by_user or result.height >= blocks else ExitCode.FAILED
 
 
-async def _demo(
-    stop: signals.Stop, blocks: int, difficulty: float, *, threads: int | None, kernel: str | None
-) -> _Result:
+async def _demo(stop: signals.Stop, blocks: int, difficulty: float, searcher: Backend) -> _Result:
+    require("regtest", "demo")  # only now, so that a user without the extra learns of wrong options, too
     async with node_access.opened("kernel") as node:
         config = PoolConfig(payout_script=node_access.payout_script(ADDRESS, node), port=0, difficulty=difficulty)
         with _progress() as progress:
@@ -118,7 +118,7 @@ async def _demo(
 
                 miner = Miner(
                     PoolSettings(url=PoolUrl("127.0.0.1", pool.port), worker_name=f"{ADDRESS}.demo"),
-                    [backend_choice.backend("cpu", threads=threads, kernel=kernel, options=None)],
+                    [searcher],
                     goals=Goals(blocks=blocks),
                     options=ClientOptions(retry=False),
                     node_judges=True,

@@ -79,11 +79,10 @@ def pool(
     Exit code 1: the node refuses the requests of the pool, or the pool can no longer listen or record.
     """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
-    if network_difficulty is None:
-        node_access.check_installed(node)
     http_access.check_installed(http)
     host, port = parse_listen(listen)
     faults = _faults(fault or [])
+    capture.check(record, secrets=record_secrets)
 
     snapshot: Callable[[], PoolSnapshot]
     beside = None
@@ -131,16 +130,16 @@ def pool(
                 high=max_difficulty,
             )
             await log_chain(opened, config, faults)
-            async with running_pool(opened, config, recorder=recorder, faults=faults, seed=seed) as (running, url):
-                snapshot = running.snapshot
-                if faults:
-                    log.warning("misbehaving", faults=faults)
-                await until_stopped(running, stop, url, beside)
+            with capture.recording(record, "pool", secrets=record_secrets) as recorder:
+                async with running_pool(opened, config, recorder=recorder, faults=faults, seed=seed) as (running, url):
+                    snapshot = running.snapshot
+                    if faults:
+                        log.warning("misbehaving", faults=faults)
+                    await until_stopped(running, stop, url, beside)
             if json:  # now the numbers are final, because the pool has sent its last replies
                 printing.print_json(summary(running.snapshot()))
 
-    with capture.recording(record, "pool", secrets=record_secrets) as recorder:
-        signals.run(serve)
+    signals.run(serve)
     return ExitCode.OK
 
 

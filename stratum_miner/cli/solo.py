@@ -45,7 +45,6 @@ def solo(
     the node gave no work before --time-limit. 5: a kernel failed its self-test.
     """
     common.set_up_logging(debug=debug, quiet=quiet, log_format=log_format)
-    node_access.check_installed(node)
     goals = goal.goals(shares=until_shares, blocks=until_blocks, time_limit=time_limit)
     searcher = backend_choice.backend(backend, threads=threads, kernel=kernel, options=backend_option)
     code = ExitCode.OK

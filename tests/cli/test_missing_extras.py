@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stratum_miner import installation
 from stratum_miner.app.process.exit_codes import ExitCode
 from stratum_miner.cli import main
 
@@ -30,6 +31,7 @@ def test_the_command_ends_at_once_in_one_line(
 ) -> None:
     user, module, extra = CASES[line]
     monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr(installation, "NOT_SINCE", {})
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert main.run(line.split()) == ExitCode.USAGE
@@ -39,6 +41,44 @@ def test_the_command_ends_at_once_in_one_line(
     assert told.startswith(f"stratum-miner: {user}: expected the extra '{extra}' of stratum-miner")
     assert f"[{extra}]'" in told
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("demo --blocks -1", "--blocks: expected a number above zero, got -1"),
+        ("demo --difficulty 0", "--difficulty: expected a number from 1e-9"),
+        ("demo --threads 0", "threads: expected"),
+        ("demo --kernel fastest", "kernel: expected"),
+        ("pool --address nobody", "--address: "),
+        (f"pool --address {ADDRESS} --listen 1.2.3.4:x", "--listen: expected HOST:PORT"),
+        (f"pool --address {ADDRESS} --fault kindness", "--fault: pool fault: expected a known name"),
+        (f"pool --address {ADDRESS} --record /", "--record: cannot write '/'"),
+        (f"pool --address {ADDRESS} --record-secrets", "--record-secrets needs --record"),
+        (f"pool --address {ADDRESS} --node-cookie cookie", "--node: the embedded node (kernel) has neither"),
+        (f"pool --address {ADDRESS} --http 0.0.0.0:0", "--http-network"),
+        ("solo --address nobody --node kernel", "--address: "),
+        (f"solo --address {ADDRESS} --node kernel --until-shares 0", "--until-shares: expected"),
+        (f"solo --address {ADDRESS} --node kernel --backend gpu", "expected one of"),
+    ],
+)  # fmt: skip
+def test_a_wrong_option_is_named_before_the_missing_node(
+    line: str, complaint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pbk", None)
+    assert main.run(line.split()) == ExitCode.USAGE
+    [error] = capsys.readouterr().err.splitlines()
+    assert complaint in error
+
+
+def test_a_recording_is_not_emptied_without_a_node(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "pbk", None)
+    record = tmp_path / "record.jsonl"
+    record.write_text("of yesterday\n")
+    pool = ["pool", "--listen", "0", "--record", str(record)]
+    for address in (ADDRESS, "nobody"):
+        assert main.run([*pool, "--address", address]) == ExitCode.USAGE
+        assert record.read_text() == "of yesterday\n"
 
 
 def test_an_option_from_the_file_is_named_with_its_line(

@@ -14,7 +14,7 @@ from .test_process import ADDRESS
 COMMANDS = pytest.mark.parametrize(
     "command",
     [
-        ["pool", "--node", "kernel", "--address", ADDRESS, "--listen", "127.0.0.1:0"],
+        ["pool", "--network-difficulty", "1", "--address", ADDRESS, "--listen", "127.0.0.1:0"],
         ["proxy", "--no-config", "-o", "127.0.0.1:1", "-u", "w", "--listen", "127.0.0.1:0"],
     ],
     ids=["pool", "proxy"],

@@ -44,19 +44,24 @@ Seed: TypeAlias = Annotated[
 ]
 
 
+def check(path: Path | None, *, secrets: bool) -> None:
+    """Raise UsageError if ``path`` cannot be written, or for ``secrets`` without a path."""
+    if path is None and secrets:
+        raise UsageError("--record-secrets needs --record, as in --record pool.jsonl --record-secrets")
+    output_files.check_writable(path, "--record")
+
+
 @contextmanager
 def recording(path: Path | None, where: str, *, secrets: bool) -> Iterator[Recorder | None]:
     """Yield a recorder that writes to ``path``, or None if ``path`` is None.
 
     ``where`` names the command in the recording. With ``secrets``, the recording keeps passwords. Raises CommandFailed
-    if the file cannot be written, and UsageError for ``secrets`` without a path.
+    if the file cannot be opened, and the errors of ``check``.
     """
+    check(path, secrets=secrets)
     if path is None:
-        if secrets:
-            raise UsageError("--record-secrets needs --record, as in --record pool.jsonl --record-secrets")
         yield None
         return
-    output_files.check_writable(path, "--record")
     try:
         recorder = Recorder(path, where=where, secrets=secrets, hide=redact_line)
     except RecordingError as error:

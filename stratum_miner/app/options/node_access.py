@@ -71,12 +71,6 @@ PayoutAddress: TypeAlias = Annotated[
 ]
 
 
-def check_installed(spec: str) -> None:
-    """Raise MissingExtraError if ``spec`` is the embedded node and its library is not installed."""
-    if spec == "kernel":
-        require("regtest", "--node kernel")
-
-
 @asynccontextmanager
 async def opened(spec: str, *, cookie: Path | None = None, password_file: Path | None = None) -> AsyncIterator[Node]:
     """Open the Bitcoin node that ``spec`` names, and yield it. Raises UsageError for a wrong option, and CommandFailed
@@ -102,8 +96,9 @@ async def ready(
     """Wait until the Bitcoin node gives a block template, then yield the node. Each reason for waiting is logged.
 
     Yields None if the command is stopped while it waits. Raises UsageError for a bad option, or if ``address`` does not
-    belong to the block chain of the node. Raises CommandFailed if the node gives no block template within
-    ``time_limit`` seconds, or for an error that waiting cannot solve.
+    belong to the block chain of the node. Raises MissingExtraError if ``spec`` is the embedded node and its library is
+    not installed. Raises CommandFailed if the node gives no block template within ``time_limit`` seconds, or for an
+    error that waiting cannot solve.
 
     With ``network_difficulty``, the node is a block chain in memory with this difficulty.
     """
@@ -112,6 +107,8 @@ async def ready(
     else:
         node = _memory_node(network_difficulty, spec, data_dir, cookie, password_file)
     _check_address(address)
+    if spec == "kernel" and network_difficulty is None:
+        require("regtest", "--node kernel")  # only now, so that a user without the extra learns of wrong options, too
     with _command_failing():
         async with AsyncExitStack() as stack:
             yield await _when_ready(node, address, stack, stop, time_limit)
