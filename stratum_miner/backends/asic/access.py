@@ -31,6 +31,10 @@ INSTALL_COMMAND = (
 _PTS_MAJORS = range(136, 144)
 """Major device numbers of Unix98 pseudo-terminals (Linux Documentation/admin-guide/devices.txt). Pseudo-terminals are
 recognised by these numbers, because sysfs does not list them."""
+_CHARACTER_DEVICES = Path("/sys/dev/char")
+_TERMINAL_DRIVERS = Path("/proc/tty/drivers")
+_TERMINAL_DRIVER = re.compile(r"/dev/\S+\s+(?P<major>\d+)\s+(?P<first>\d+)(?:-(?P<last>\d+))?\s")
+"""Matches what a line of /proc/tty/drivers says about the numbers of its devices, such as ``/dev/ttyS 4 64-95``."""
 _CALL_OUT_GROUPS = ("dialout", "uucp")
 """Groups that own serial ports: dialout on Debian, uucp on Arch."""
 
@@ -212,10 +216,24 @@ def _group(gid: int) -> str:
 
 
 def _is_terminal(device: int) -> bool:
-    if os.major(device) in _PTS_MAJORS or not os.path.isdir("/sys/dev/char"):
+    """Return whether a character device is a terminal, as serial ports are.
+
+    A container may lack sysfs. The kernel's table of terminal drivers then answers. If that is missing, too, the result
+    is true, and opening the port reports what it is.
+    """
+    major, minor = os.major(device), os.minor(device)
+    if major in _PTS_MAJORS:
         return True
-    subsystem = os.path.realpath(f"/sys/dev/char/{os.major(device)}:{os.minor(device)}/subsystem")
-    return os.path.basename(subsystem) == "tty"
+    if _CHARACTER_DEVICES.is_dir():
+        return os.path.basename(os.path.realpath(_CHARACTER_DEVICES / f"{major}:{minor}" / "subsystem")) == "tty"
+    try:
+        drivers = _TERMINAL_DRIVERS.read_text()
+    except OSError:
+        return True
+    return any(
+        major == int(driver["major"]) and int(driver["first"]) <= minor <= int(driver["last"] or driver["first"])
+        for driver in _TERMINAL_DRIVER.finditer(drivers)
+    )
 
 
 def _nature(mode: int) -> str:

@@ -216,6 +216,8 @@ def _explained(path: str, error: Exception) -> DeviceError:
     if number in (errno.EACCES, errno.EPERM):
         found = access.examine(path)
         return PortForbidden(f"{path}: {found.problem}: {found.fix}")
+    if number == errno.ENOTTY:
+        return DeviceRefused(f"{path}: expected a serial port, got another kind of device")
     if number in _BUSY:
         return PortBusy(f"{path}: in use by {access.holders_text(path)}")
     return DeviceRefused(f"{path}: {_reason(number) if number else error}")

@@ -272,6 +272,34 @@ async def test_what_is_no_serial_port_is_not_opened(
         await open_serial_port(str(tmp_path / path))
 
 
+async def test_without_a_table_of_devices_opening_says_what_is_no_serial_port(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "_CHARACTER_DEVICES", tmp_path / "none")
+    monkeypatch.setattr(access, "_TERMINAL_DRIVERS", tmp_path / "none")
+    with pytest.raises(DeviceRefused, match=r"^/dev/null: expected a serial port, got another kind of device$"):
+        await open_serial_port("/dev/null")
+
+
+@pytest.mark.parametrize(
+    ("number", "accepted"),
+    [((1, 3), False), ((4, 0), True), ((4, 63), False), ((4, 64), True), ((4, 95), True), ((4, 96), False),
+     ((5, 64), False), ((166, 31), True), ((188, 511), True), ((188, 512), False), ((136, 7), True)],
+)  # fmt: skip
+def test_without_sysfs_the_drivers_say_what_is_a_terminal(
+    number: tuple[int, int], accepted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "drivers").write_text(
+        "/dev/vc/0            /dev/vc/0       4       0 system:vtmaster\n"
+        "acm driver           /dev/ttyACM   166 0-31 serial\n"
+        "usbserial            /dev/ttyUSB   188 0-511 serial\n"
+        "serial               /dev/ttyS       4 64-95 serial\n"
+    )
+    monkeypatch.setattr(access, "_CHARACTER_DEVICES", tmp_path / "none")
+    monkeypatch.setattr(access, "_TERMINAL_DRIVERS", tmp_path / "drivers")
+    assert access._is_terminal(os.makedev(*number)) is accepted
+
+
 def test_the_system_number_is_found_wherever_it_hides() -> None:
     assert serial_port._errno(OSError(errno.EIO, "x")) == errno.EIO
     assert serial_port._errno(termios.error(errno.EIO, "x")) == errno.EIO
