@@ -8,6 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from stratum_miner.nesting import MAX_DEPTH, is_deep
+
+_MAX_DOTS = 1000
+"""Largest number of dots in one key, such as ``a.b.c``, with which tomllib is called. Before Python 3.14, tomllib needs
+gigabytes of memory for 40,000 dots."""
+_DOTS = re.compile(r"(?:\.[\w \t\"'-]*+)++")
+"""Matches a key from its first dot to its end, in a text without the content of its strings."""
+_CONTENT = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|#[^\n]*")
+"""Matches a string or a comment, in which a dot does not separate the parts of a key."""
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 """Matches the end of an error message of tomllib, which names a line and a column, or the end of the document."""
 _KEY_AND_VALUE = re.compile(r"\s*[\w-]+\s*(?P<separator>[=:])\s*(?P<text>[^\s\"'\d\[{].*)?.*")
@@ -73,8 +82,11 @@ def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str
 
     ``parse_float`` converts each float from its text, as in ``tomllib.loads``.
     """
+    too_deep = UserFileError(f"expected at most {MAX_DEPTH} nested tables and lists, got more")
+    if any(key[0].count(".") > _MAX_DOTS for key in _DOTS.finditer(_CONTENT.sub("''", text))):
+        raise too_deep
     try:
-        return tomllib.loads(text, parse_float=parse_float)
+        table = tomllib.loads(text, parse_float=parse_float)
     except tomllib.TOMLDecodeError as error:
         position = _POSITION.search(str(error))
         line = int(position[1]) if position and position[1] else text.count("\n") + 1
@@ -82,9 +94,12 @@ def parse_toml(text: str, parse_float: Callable[[str], Any] = float) -> dict[str
         hint = _toml_hint(text.splitlines()[line - 1 : line])
         raise UserFileError(f"expected TOML: {reason[:1].lower()}{reason[1:]}{hint}", line) from None
     except RecursionError:
-        raise UserFileError("expected TOML: its tables and lists are nested too deep") from None
+        raise too_deep from None
     except (ValueError, ArithmeticError):  # int() rejects 5000 digits; Decimal rejects an exponent of 20 digits
         raise UserFileError("expected TOML: a number in it is too large") from None
+    if is_deep(table):
+        raise too_deep
+    return table
 
 
 def _toml_hint(lines: list[str]) -> str:

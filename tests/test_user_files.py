@@ -8,6 +8,8 @@ import pytest
 
 from stratum_miner.user_files import UserFileError, parse_toml, read, read_text
 
+TOO_DEEP = "^expected at most 32 nested tables and lists, got more$"
+
 
 def test_a_file_is_read_up_to_a_bound(tmp_path: Path) -> None:
     path = tmp_path / "some.toml"
@@ -55,7 +57,13 @@ def test_what_is_no_text_is_told_with_its_line(tmp_path: Path) -> None:
             2,
         ),
         ("a = [1,\n", "expected TOML: ", 2),
-        ("a = " + "[" * 10_000, "nested too deep", None),
+        ("a = " + "[" * 10_000, TOO_DEEP, None),
+        ("a = " + "[" * 32 + "]" * 32, TOO_DEEP, None),
+        ("a = " + "{a = " * 31 + "{}" + "}" * 31, TOO_DEEP, None),
+        ("a." * 100_000 + "x = 1", TOO_DEEP, None),
+        ("'a' . \"a\" . " * 20_000 + "x = 1", TOO_DEEP, None),
+        ("[" + "a." * 100_000 + "x]", TOO_DEEP, None),
+        ("x = { " + "a." * 100_000 + "x = 1 }", TOO_DEEP, None),
         ("a = " + "9" * 5000, "a number in it is too large", None),
         ("a = 1e99999999999999999999", "a number in it is too large", None),
     ],
@@ -64,6 +72,23 @@ def test_what_is_no_toml_is_told_with_its_line(text: str, told: str, line: int |
     with pytest.raises(UserFileError, match=told) as caught:
         parse_toml(text, Decimal)
     assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 31 + "]" * 31,
+        "a." * 31 + "x = 1",
+        "networks = [" + '"10.0.0.1", ' * 500 + "]",
+        "networks = [" + "'10.0.0.1', " * 500 + "]",
+        "rates = [" + "1.5, " * 2000 + "]",
+        "a = 1 # " + "." * 2000,
+        "a.b = 1\n[t]\n" + "\n".join(f"k{number}.b = 1.5" for number in range(2000)),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_many_dots_are_not_a_long_key(text: str) -> None:
+    assert parse_toml(text)
 
 
 def test_a_byte_order_mark_is_left_out(tmp_path: Path) -> None:

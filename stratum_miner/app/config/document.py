@@ -20,9 +20,6 @@ from stratum_miner.user_files import UserFileError
 MAX_BYTES = 1 << 18
 """Largest size of a configuration file in bytes. Real files are far smaller, so a larger one was probably named by
 mistake."""
-MAX_DEPTH = 32
-"""Largest depth to which tables and lists may be nested. Without this limit, one long key with dots, such as ``a.b.c``,
-could nest thousands of tables."""
 _MAX_RETRIED = 1 << 22
 """Limit of the work for finding line numbers: the largest total number of characters that may be parsed in vain for one
 file.
@@ -83,24 +80,10 @@ def parse(text: str, path: Path) -> Document:
         table = user_files.parse_toml(text)
     except UserFileError as error:
         raise ConfigError(Problem(error.where(path), str(error))) from None
-    if _is_deep(table):
-        raise ConfigError(Problem(str(path), f"expected at most {MAX_DEPTH} nested tables and lists, got more"))
     lines: dict[KeyPath, int] = {}
     for key, line in _key_lines(text):
         lines.setdefault(key, line)
     return Document(path, table, lines)
-
-
-def _is_deep(table: dict[str, Any]) -> bool:
-    level: list[Any] = [table]
-    for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for value in level
-            for inner in (value.values() if isinstance(value, dict) else value)
-            if isinstance(inner, dict | list)
-        ]
-    return bool(level)
 
 
 def _key_lines(text: str) -> Iterator[tuple[KeyPath, int]]:

@@ -24,6 +24,7 @@ from stratum_miner.monitoring.http.guard import MAX_BODY, Access, BodyTooLarge, 
 from stratum_miner.monitoring.http.page import PageFiles
 from stratum_miner.monitoring.http.server import INTERNAL_ERROR
 from stratum_miner.monitoring.http.stream import MAX_LISTENERS, Stream, Streams
+from stratum_miner.nesting import MAX_DEPTH, is_deep
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -112,8 +113,6 @@ def _answering(endpoint: Endpoint, source: Source) -> Handler:
             return refusal(400, f"body: {_lower(str(error))}")
         except msgspec.DecodeError as error:
             return refusal(400, f"body: expected JSON: {error}")
-        except RecursionError:
-            return refusal(400, "body: expected JSON, got JSON with too many nested levels")
         except ValueError as error:
             return refusal(400, str(error))
         try:
@@ -144,7 +143,13 @@ def _whole(where: str, name: str, text: str) -> int:
 
 def _body(content: bytes, wanted: Any) -> Any:
     """Decode a JSON body to the type ``wanted``. JSON has only one type of number, so 3.0 counts as the integer 3."""
-    value = msgspec.json.decode(content)
+    too_deep = ValueError(f"body: expected JSON with at most {MAX_DEPTH} nested objects and arrays, got more")
+    try:
+        value = msgspec.json.decode(content)
+    except RecursionError:
+        raise too_deep from None
+    if isinstance(value, dict | list) and is_deep(value):
+        raise too_deep
     json.loads(content, object_pairs_hook=_each_once)
     if isinstance(value, dict):
         value = {

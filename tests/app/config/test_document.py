@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratum_miner.app.config.document import MAX_BYTES, MAX_DEPTH, parse, read
+from stratum_miner.app.config.document import MAX_BYTES, parse, read
 from stratum_miner.app.config.problems import ConfigError
+from stratum_miner.nesting import MAX_DEPTH
 
 FILE = Path("miner.toml")
 TEXT = """\
@@ -94,9 +95,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             read(path)
 
 
-@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = " + "9" * 100_000])
-def test_what_the_parser_chokes_on(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"^miner\.toml: expected TOML: "):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("a = " + "[" * 100_000, "expected at most 32 nested"), ("a = " + "9" * 100_000, "expected TOML: a number")],
+)
+def test_what_the_parser_chokes_on(text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^miner\.toml: {told}"):
         parse(text, FILE)
 
 
