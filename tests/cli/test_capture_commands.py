@@ -17,8 +17,6 @@ from stratum_miner.cli import main
 from .one_command import run
 from .test_process import SIMULATED, easy_pool
 
-pytest.importorskip("pbk", reason="needs the extra: pip install '.[regtest]'")
-
 COMMAND = [sys.executable, "-m", "stratum_miner"]
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
 
@@ -42,7 +40,8 @@ def running(*arguments: str) -> Iterator[str]:
 
 
 def pool(*options: str) -> tuple[str, ...]:
-    return ("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS, "--difficulty", "1e-5", *options)
+    chain = ("--network-difficulty", "5e-10", "--difficulty", "1e-5")
+    return ("pool", *chain, "--listen", "127.0.0.1:0", "--address", ADDRESS, *options)
 
 
 def mine(capsys: pytest.CaptureFixture[str], address: str, *options: str, shares: int = 5) -> dict[str, Any]:

@@ -22,7 +22,7 @@ STRANGERS = 80
 SUBSCRIBE = b'{"id":7,"method":"mining.subscribe","params":[]}\n'
 ASK = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
-POOL = ("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS)
+POOL = ("pool", "--network-difficulty", "1", "--listen", "127.0.0.1:0", "--address", ADDRESS)
 MINE = ("mine", "--no-config", "-o", "127.0.0.1:1", "-u", "w", *SIMULATED, "--http", "127.0.0.1:0")
 COMMANDS: dict[str, tuple[tuple[str, ...], str, bytes]] = {
     "pool": (POOL, "ready", SUBSCRIBE),
@@ -78,7 +78,6 @@ def newcomer_is_served(address: tuple[str, int], question: bytes) -> bool:
     [pytest.param(name, marks=[pytest.mark.slow] if name in ("pool", "proxy", "tap") else []) for name in COMMANDS],
 )
 def test_the_service_goes_on(name: str, tmp_path: Path) -> None:
-    pytest.importorskip("pbk")
     words, ready, question = COMMANDS[name]
     began = time.monotonic()
     with ExitStack() as stack:

@@ -273,11 +273,9 @@ def test_what_serves_miners(command: str, log_format: str, tmp_path: Path, capfd
 
     with hostile_pool() as upstream:
         own = {
-            "pool": ["--address", ADDRESS],
+            "pool": ["--network-difficulty", "1", "--address", ADDRESS],
             "proxy": ["--no-config", "-o", f"127.0.0.1:{upstream.port}", "-u", "farm", "-p", "x"],
         }
-        if command == "pool":
-            pytest.importorskip("pbk")
         with meanwhile(talk):
             main.run(
                 [

@@ -24,7 +24,7 @@ from .test_process import ADDRESS, started
 
 MINE = ("mine", "--no-config", "-o", "127.0.0.1:1", "-u", "w", "--backend", "simulated")
 PROXY = ("proxy", "--no-config", "-o", "127.0.0.1:1", "-u", "w")
-POOL = ("pool", "--address", ADDRESS)
+POOL = ("pool", "--network-difficulty", "1", "--address", ADDRESS)
 RECORD = '{"kind":"capture","format":1}\n' + "".join(
     f'{{"kind":"open","t":0.1,"conn":{number}}}\n'
     f'{{"kind":"line","t":0.1,"conn":{number},"from":"miner","text":"{{}}"}}\n'
@@ -97,7 +97,6 @@ def listening(pid: int) -> list[tuple[str, int]]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Running]]:
     """Run all commands at the same time, because each takes a second to start."""
-    pytest.importorskip("pbk")
     directory = tmp_path_factory.mktemp("listeners")
     record = directory / "record"
     record.write_text(RECORD, encoding="utf-8")

@@ -95,8 +95,8 @@ def until_line(process: Listened, needle: str) -> str:
 
 @contextmanager
 def running_pool(*options: str, difficulty: str = "1e-3") -> Iterator[tuple[Listened, str]]:
-    pytest.importorskip("pbk")
-    with started("pool", "--listen", "127.0.0.1:0", "--address", ADDRESS, "--difficulty", difficulty, *options) as pool:
+    words = ("pool", "--network-difficulty", "5e-10", "--listen", "127.0.0.1:0", "--address", ADDRESS)
+    with started(*words, "--difficulty", difficulty, *options) as pool:
         line = until_line(pool, "ready")
         yield pool, line.rsplit("://", 1)[1].strip()
 

@@ -3,10 +3,7 @@
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
-import pytest
 import trio
-
-pytest.importorskip("pbk", reason="needs the extra: pip install '.[regtest]'")
 
 from stratum_miner.backends.asic.backend import AsicBackend
 from stratum_miner.backends.asic.device import DeviceState
@@ -18,7 +15,7 @@ from stratum_miner.client import PoolSettings, PoolUrl
 from stratum_miner.emulators import emulated
 from stratum_miner.miner import Miner, MinerEvent
 from stratum_miner.pool import PoolConfig, open_pool
-from stratum_miner.pool.nodes.kernel import KernelNode
+from stratum_miner.pool.nodes.memory import LOWEST_DIFFICULTY, MemoryNode
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 ADDRESS = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080"
@@ -47,7 +44,7 @@ async def test_one_of_two_sticks_is_replugged_and_the_others_lose_nothing() -> N
         return sum(outcome.share.device.startswith(device) for outcome in outcomes)
 
     async with AsyncExitStack() as stack:
-        node = await stack.enter_async_context(KernelNode())
+        node = await stack.enter_async_context(MemoryNode(LOWEST_DIFFICULTY))
         config = PoolConfig(payout_script=SCRIPT, port=0, difficulty=SHARE_DIFFICULTY)
         pool = await stack.enter_async_context(open_pool(node, config))
         erupter, compac = [

@@ -4,13 +4,10 @@ import re
 import sys
 from pathlib import Path
 
-import pytest
 import trio
 
-pytest.importorskip("pbk", reason="needs the extra: pip install '.[regtest]'")
-
 from stratum_miner.pool import PoolConfig, open_pool
-from stratum_miner.pool.nodes.kernel import KernelNode
+from stratum_miner.pool.nodes.memory import LOWEST_DIFFICULTY, MemoryNode
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "use-from-python.md"
 
@@ -21,7 +18,7 @@ async def test_script_of_ten_lines() -> None:
     script = match[1]
     assert len(script.splitlines()) <= 10
     async with (
-        KernelNode() as node,
+        MemoryNode(LOWEST_DIFFICULTY) as node,
         open_pool(node, PoolConfig(payout_script=b"\x51", port=0, difficulty=1e-5)) as pool,
     ):
         script = script.replace("127.0.0.1:3333", f"127.0.0.1:{pool.port}")
