@@ -31,15 +31,19 @@ from stratum_miner.conformance import (
     SelectionError,
     Tally,
     Unreachable,
+    Verdict,
     select,
     tcp_dialer,
     verify,
 )
+from stratum_miner.conformance.deviations import gone as gone_deviations
+from stratum_miner.conformance.deviations import mark_known, read_deviations
 from stratum_miner.conformance.pool_under_test import OpenPoolStream
 from stratum_miner.conformance.report import as_object, junit
 from stratum_miner.pool.nodes.base import Node, NodeError
 from stratum_miner.reports.conformance_page import page
 from stratum_miner.reports.conformance_text import show
+from stratum_miner.user_files import UserFileError
 
 DEFAULT_USER = "stratum-miner.conformance"
 MAX_WORK_SECONDS = 86_400.0
@@ -122,12 +126,22 @@ def conformance(
         bool,
         Parameter(
             name="--strict",
-            help="Exit with code 6 if a SHOULD check failed and no MUST check failed.",
+            help="Exit with code 6 if a SHOULD check failed or a known deviation is gone, and no MUST check failed.",
             negative=(),
             show_default=False,
             group="Checks",
         ),
     ] = False,
+    known_deviations: Annotated[
+        Path | None,
+        Parameter(
+            name="--known-deviations",
+            help='Checks that the pool is known to fail do not count. The TOML file has a table [checks."ID"] with a '
+            "reason for each. A known deviation that is gone is reported.",
+            group="Checks",
+            negative=(),
+        ),
+    ] = None,
     max_seconds_of_work: Annotated[
         float,
         duration_option(
@@ -162,7 +176,8 @@ def conformance(
     A pool that fails a MUST check breaks miners or wastes work. A SHOULD check is a recommendation.
 
     Exit code 0: no MUST check failed. 1: a MUST check failed. 4: the pool could not be reached. 6: with --strict, a
-    SHOULD check failed. 7: every check was skipped. 13: the pool died during the run, and no MUST check failed.
+    SHOULD check failed or a known deviation is gone. 7: every check was skipped. 13: the pool died during the run, and
+    no MUST check failed.
     """
     logs.configure(level="warning")
     if list_checks and url and ":" not in url:  # no pool is needed for a list, so the first argument is a check
@@ -180,6 +195,7 @@ def conformance(
         )
     common.check_time("--max-seconds-of-work", max_seconds_of_work, 0, MAX_WORK_SECONDS)
     common.check_time("--retarget-seconds", retarget_seconds, 1, 3600)
+    deviations = _deviations(known_deviations)
     output_files.check_writable(junit_file, "--junit")
     output_files.check_writable(html, "--html")
     pool_url, worker_name, secret = pool_access.login(url, user, _password(password, pass_file), default=DEFAULT_USER)
@@ -213,33 +229,33 @@ def conformance(
             seconds = trio.current_time() - started
 
     signals.run(main)
-    places = {case.id: index for index, case in enumerate(cases)}
-    results = [_without_secrets(result) for result in sorted(results, key=lambda result: places[result.case.id])]
+    results = [_without_secrets(result) for result in sorted(results, key=lambda result: cases.index(result.case))]
+    results, gone = mark_known(results, deviations), gone_deviations(results, deviations)
     if junit_file is not None:
-        output_files.write(junit_file, junit(str(pool_url), results, strict=strict, death=death), "--junit")
+        output_files.write(junit_file, junit(str(pool_url), results, strict=strict, death=death, gone=gone), "--junit")
     if html is not None:
-        output_files.write(html, page(str(pool_url), results, seconds, death=death), "--html")
+        output_files.write(html, page(str(pool_url), results, seconds, death=death, gone=gone), "--html")
     if json:
-        printing.print_json(as_object(str(pool_url), results, seconds, death=death))
+        printing.print_json(as_object(str(pool_url), results, seconds, death=death, gone=gone))
     else:
-        show(str(pool_url), results, seconds, printing.console(highlight=False), death=death)
+        show(str(pool_url), results, seconds, printing.console(highlight=False), death=death, gone=gone)
     if not complete:
         printing.say(f"stratum-miner: interrupted after {len(results)} of {len(cases)} checks", stderr=True)
         return signals.INTERRUPTED
     if death is not None:
         printing.say(f"stratum-miner: {pool_url}: {death}", stderr=True)
-    return exit_code(Tally.of(results), strict, died=death is not None)
+    return exit_code(Tally.of(results), strict, died=death is not None, gone=bool(gone))
 
 
-def exit_code(tally: Tally, strict: bool, *, died: bool = False) -> ExitCode:
+def exit_code(tally: Tally, strict: bool, *, died: bool = False, gone: bool = False) -> ExitCode:
     """Return the exit code of a run. Scripts rely on these codes, so their meaning must not change."""
     if tally.failed_must:
         return ExitCode.FAILED
     if died:
         return ExitCode.POOL_DIED
-    if tally.failed_should and strict:
+    if (tally.failed_should or gone) and strict:
         return ExitCode.SHOULD_FAILED
-    if not tally.passed and not tally.failed_should and not tally.observed:
+    if not tally.passed and not tally.failed_should and not tally.known and not tally.observed:
         return ExitCode.NOTHING_JUDGED
     return ExitCode.OK
 
@@ -295,6 +311,17 @@ async def _chain(spec: str | None, cookie: Path | None, password_file: Path | No
         yield chain
 
 
+def _deviations(file: Path | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    try:
+        return read_deviations(file)
+    except UserFileError as error:
+        raise UsageError(f"--known-deviations: {error.where(file)}: {error}") from None
+    except OSError as error:
+        raise UsageError(f"--known-deviations: cannot read {str(file)!r}: {error.strerror}") from None
+
+
 def _password(password: str | None, file: Path | None) -> str | None:
     if password is not None and file is not None:
         raise UsageError("--pass, --pass-file: expected one of the two, got both")
@@ -347,6 +374,8 @@ async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Resul
         running.pop(result.case.id, None)
         results.append(result)
         tell()
+        if not shown:
+            printing.say(_progress(result, len(results), len(cases)), stderr=True)
 
     try:
         with progress if shown else nullcontext():
@@ -356,14 +385,30 @@ async def _run(target: PoolUnderTest, cases: Sequence[Case], results: list[Resul
     return deaths[0] if deaths else None
 
 
+def _progress(result: Result, number: int, total: int) -> str:
+    """Return the line that shows that a check has ended, for an output that is no terminal."""
+    case = result.case
+    failed = f"  {case.level.value}: {case.requirement}" if result.verdict is Verdict.FAILED else ""
+    return f"{number}/{total} {result.verdict.value:<8} {case.id:<6} {result.seconds:6.1f} s{failed}"
+
+
 def _without_secrets(result: Result) -> Result:
     """Return the result without secrets, which its texts may contain because they quote messages of the pool.
 
     Call this before the result is written as JSON or XML: replacing a secret in the written JSON or XML could make it
     invalid.
     """
-    outcome = replace(result.outcome, actual=secrets.redact(result.outcome.actual))
-    return replace(result, outcome=outcome, transcript=tuple(map(secrets.redact, result.transcript)))
+    return replace(
+        result,
+        outcome=replace(result.outcome, actual=secrets.redact(result.outcome.actual)),
+        transcript=tuple(map(secrets.redact, result.transcript)),
+        sent=tuple(map(_redacted, result.sent)),
+    )
+
+
+def _redacted(data: bytes) -> bytes:
+    """Return bytes that a check sent without the secrets in them."""
+    return secrets.redact_foreign(data.decode("latin-1")).encode("latin-1", "replace")
 
 
 def _show_list(cases: Sequence[Case], *, as_json: bool) -> None:

@@ -32,6 +32,8 @@ SILENCE = 5.0
 TURN = 0.2
 """Seconds to wait, after an intrusive check has sent something, until another one may send. A process that crashes ends
 its connections within this time."""
+MAX_KEPT = 16 << 10
+"""Maximum number of sent bytes that are kept for each connection."""
 MAX_LINES = 50_000
 """Maximum number of received lines that are kept for each connection."""
 MAX_BUFFER = 4 << 20
@@ -90,6 +92,12 @@ class ProbeConnection:
         self.turn: trio.Lock | None = None
         """If it is not None, ``send`` takes this lock, and keeps it until the pool sends something, at most ``TURN``
         seconds."""
+        self.aside = False
+        """Whether the connection only shows that the pool is alive."""
+        self.sent = bytearray()
+        """What the check sent, up to ``MAX_KEPT`` bytes."""
+        self.kept_all = True
+        """Whether ``sent`` contains everything that the check sent."""
         self._transcript = transcript
         self._started = started
         self._requests: dict[int | str, _SentRequest] = {}
@@ -114,6 +122,9 @@ class ProbeConnection:
                 await trio.sleep(TURN)
 
     async def _send(self, data: bytes, quiet: bool) -> None:
+        self.kept_all &= not quiet and len(self.sent) + len(data) <= MAX_KEPT
+        if self.kept_all:
+            self.sent += data
         if not quiet:
             for piece in data.split(b"\n") if data.count(b"\n") > 1 else [data]:
                 if piece.strip():
@@ -195,7 +206,7 @@ class ProbeConnection:
         """
         if await self.wait_until(lambda: self.answers.get(request_id), within):
             return self.answers[request_id][0]
-        what = self._requests[request_id].what
+        what = f"{self._requests[request_id].what} (id {json.dumps(request_id)} on connection #{self.number})"
         if self.closed:
             raise UnexpectedDisconnect(f"no reply to {what}: {self.ending}")
         raise Silent(f"the pool did not reply to {what} within {within:g} s")

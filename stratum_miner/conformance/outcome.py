@@ -32,6 +32,9 @@ class CheckOutcome:
     verdict: Verdict
     actual: str
     """What the check sent and what the pool did, as text. If the check was skipped, the text says why."""
+    option: str = ""
+    """If the check was skipped: the option of ``stratum-miner conformance`` without which it does not run, if there is
+    one."""
 
     @property
     def is_failure(self) -> bool:
@@ -50,9 +53,10 @@ def failed(actual: str) -> CheckOutcome:
     return CheckOutcome(Verdict.FAILED, actual)
 
 
-def skipped(why: str) -> CheckOutcome:
-    """Return an outcome with the verdict SKIPPED: a precondition could not be met. ``why`` says which."""
-    return CheckOutcome(Verdict.SKIPPED, why)
+def skipped(why: str, option: str = "") -> CheckOutcome:
+    """Return an outcome with the verdict SKIPPED: a precondition could not be met. ``why`` says which, and ``option``
+    names the option that would meet it, if there is one."""
+    return CheckOutcome(Verdict.SKIPPED, why, option)
 
 
 def observed(actual: str) -> CheckOutcome:
@@ -61,7 +65,12 @@ def observed(actual: str) -> CheckOutcome:
 
 
 class Skip(Exception):  # noqa: N818  a skipped check is no error
-    """A precondition of the check cannot be met. The message says which."""
+    """A precondition of the check cannot be met. The message says which, and ``option`` names the option of
+    ``stratum-miner conformance`` that would meet it, if there is one."""
+
+    def __init__(self, message: str, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
 
 
 class Silent(Exception):  # noqa: N818  an exception that describes the pool

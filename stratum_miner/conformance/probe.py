@@ -1,6 +1,7 @@
 """The tools of a check. A ``Probe`` opens connections and sessions for it, and finds shares that are valid or have one
 fault."""
 
+import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -18,7 +19,8 @@ from stratum_miner.conformance.messages import Answer, PoolLine
 from stratum_miner.conformance.outcome import Silent, Skip, UnexpectedDisconnect
 from stratum_miner.conformance.pool_under_test import Chain, OpenPoolStream, PoolUnderTest, Unreachable, reason_of
 from stratum_miner.conformance.share_search import BudgetedSearch, Hasher
-from stratum_miner.conformance.transcript import CheckTranscript
+from stratum_miner.conformance.transcript import CheckTranscript, without_password
+from stratum_miner.secret_words import SHORTEST
 from stratum_miner.stratum.errors import ErrorReason
 from stratum_miner.work.job import Job
 
@@ -126,10 +128,11 @@ class Probe:
 
     # ---- connections ----------------------------------------------------------------------------------------------
 
-    async def connect(self, dial: OpenPoolStream | None = None) -> ProbeConnection:
+    async def connect(self, dial: OpenPoolStream | None = None, *, aside: bool = False) -> ProbeConnection:
         """Return a new connection on which nothing has been sent, opened with ``dial``. [default: ``dial`` of the pool]
 
-        Raises Unreachable if no connection can be made.
+        If ``aside``, the connection only shows whether the pool is alive, and ``sent`` leaves it out. Raises
+        Unreachable if no connection can be made.
         """
         dialled = trio.current_time()
         try:
@@ -138,11 +141,28 @@ class Probe:
             self.in_doubt = True
             raise Unreachable(f"{self.pool.name}: {reason_of(error)}") from None
         connection = ProbeConnection(stream, len(self.connections) + 1, self.transcript, self.started)
+        connection.aside = aside
         connection.turn = self.facts.turn if self.in_turn else None
         connection.dial_seconds = trio.current_time() - dialled
         self.connections.append(connection)
         self.nursery.start_soon(connection.read)
         return connection
+
+    @property
+    def sent(self) -> tuple[bytes, ...]:
+        """What the check sent on each connection, with *** instead of the password. Empty if not all of it was kept."""
+        told = [each for each in self.connections if not each.aside]
+        if not all(each.kept_all for each in told):
+            return ()
+        secret = len(self.pool.password) >= SHORTEST
+        return tuple(without_password(bytes(each.sent)) if secret else bytes(each.sent) for each in told if each.sent)
+
+    @property
+    def sends_ids_of_the_pool(self) -> bool:
+        """Whether ``sent`` contains a job id or a session id that the pool gave to the check."""
+        ids = {str(each.params[0]) for connection in self.connections for each in connection.notifies if each.params}
+        ids |= {each.session_id for each in self.connections if each.session_id is not None}
+        return any(json.dumps(each).encode() in sent for each in ids for sent in self.sent)
 
     async def subscribed(self, *params: Any) -> ProbeConnection:
         """Open a connection, send mining.subscribe without mining.configure, and return the connection after the reply.
@@ -238,7 +258,7 @@ class Probe:
         Raises Silent if the pool does not answer but keeps the connection open.
         """
         try:
-            connection = await self.connect()
+            connection = await self.connect(aside=True)
             await connection.call("mining.subscribe", AGENT, within=LONG_PATIENCE)
         except (Unreachable, UnexpectedDisconnect) as error:
             return f"the pool no longer serves a new connection: {error}"
@@ -368,7 +388,7 @@ class Probe:
     def chain(self) -> Chain:
         """The pool's Bitcoin node. Raises Skip if the user named none."""
         if self.pool.chain is None:
-            raise Skip("the check needs the pool's node; name it with --node")
+            raise Skip("the check needs the pool's node; name it with --node", "--node")
         return self.pool.chain
 
 

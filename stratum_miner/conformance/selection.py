@@ -31,7 +31,7 @@ def _named(cases: Sequence[Case], patterns: Iterable[str], option: str) -> set[s
     for pattern in patterns:
         found = {case.id for case in cases if _matches(case, pattern)}
         if not found:
-            raise SelectionError(f"{option}: no check is named {pattern!r}{_hint(cases, pattern)}")
+            raise SelectionError(f"{option}: no check is named {pattern!r}{hint(cases, pattern)}")
         named = (named or set()) | found
     return named
 
@@ -41,7 +41,8 @@ def _matches(case: Case, pattern: str) -> bool:
     return any(fnmatchcase(name.lower(), pattern.strip("/").lower()) for name in names)
 
 
-def _hint(cases: Sequence[Case], pattern: str) -> str:
+def hint(cases: Sequence[Case], pattern: str) -> str:
+    """Return a clause that suggests the check or topic with the most similar name, for the end of an error message."""
     names = [name for case in cases for name in (case.id, case.address)]
     name = nearest(pattern, [*names, *{case.topic: None for case in cases}], 0.5)
     return ". --list shows all checks" if name is None else f": did you mean {name}?"

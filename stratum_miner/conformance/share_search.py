@@ -15,6 +15,8 @@ from stratum_miner.conformance.outcome import Skip
 from stratum_miner.quantities import hash_rate_text
 from stratum_miner.work.unit import NONCE_SPACE
 
+OPTION = "--max-seconds-of-work"
+"""The option that limits the work for the shares of a check."""
 QUICK = 200_000
 """If one call of the kernel computes fewer hashes than ``QUICK``, it is made in trio's own thread instead of a worker
 thread, because it blocks the event loop only for milliseconds."""
@@ -66,7 +68,8 @@ class BudgetedSearch:
             raise Skip(
                 f"{what} would take {needed:,.1f} s of work at {hash_rate_text(self.hasher.hash_rate)}, and the check "
                 f"may use only {max(0.0, self.budget - self.spent):,.1f} s more. Raise --max-seconds-of-work, or lower "
-                f"the pool's share difficulty; {MEASURE_AGAIN_HINT}"
+                f"the pool's share difficulty; {MEASURE_AGAIN_HINT}",
+                OPTION,
             )
 
     async def nonce(self, header: bytes, at_most: int, above: int = -1) -> int | None:
@@ -88,7 +91,7 @@ class BudgetedSearch:
             if found is not None:
                 return found
             if self.spent > self.budget:
-                raise Skip(f"no share was found in {self.spent:,.1f} s of work; raise --max-seconds-of-work")
+                raise Skip(f"no share was found in {self.spent:,.1f} s of work; raise {OPTION}", OPTION)
         self._next_nonce = 0
         return None
 

@@ -10,8 +10,9 @@ from stratum_miner.secret_words import HIDDEN, hider
 
 MAX_ENTRIES = 300
 """Maximum number of entries. If there are more, entries in the middle are left out."""
-MAX_SHOWN = 4096
-"""Maximum number of characters of one line. Further characters of the line are left out."""
+MAX_SHOWN = 64 << 10
+"""Maximum number of characters of one line. Further characters of the line are left out. A mining.notify has at most a
+few thousand."""
 _AUTHORIZE = re.compile(rb'"mining\.authorize"')
 
 

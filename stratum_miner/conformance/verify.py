@@ -27,7 +27,7 @@ of other checks stale. Second, checks that would disturb other checks run alone,
 import random
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import trio
@@ -73,6 +73,13 @@ class Result:
     """The messages and events as lines of text. Each line contains the seconds since the start, ``#`` with the number
     of the connection, the direction (``>`` to the pool, ``<`` from the pool, ``-`` for an event), and the message or
     the description of the event."""
+    sent: tuple[bytes, ...] = field(default=(), repr=False)
+    """What the check sent on each of its connections, in the order in which they were opened, with *** instead of the
+    password. Empty if the check needs shares or the node, or if it sent too much to be kept."""
+    session_bound: bool = False
+    """Whether ``sent`` contains job ids or session ids that the pool gave to the check."""
+    known_deviation: str = ""
+    """If the check failed and the user has listed it as a known deviation: the reason that the user gave."""
 
     @property
     def verdict(self) -> Verdict:
@@ -82,23 +89,29 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Number of results for each verdict. The failed checks of the level MUST and of the level SHOULD are counted
-    separately."""
+    """Number of results for each verdict. The failed checks of the level MUST, those of the level SHOULD and known
+    deviations are counted separately."""
 
     passed: int
     failed_must: int
     failed_should: int
+    known: int
     skipped: int
     observed: int
 
     @classmethod
     def of(cls, results: Sequence[Result]) -> "Tally":
         """Return the counts of the given results."""
-        verdicts = [(each.verdict, each.case.level) for each in results]
-        count = [verdict for verdict, _ in verdicts].count
-        must = verdicts.count((Verdict.FAILED, Level.MUST))
+        counted = [(each.verdict, each.case.level) for each in results if not each.known_deviation]
+        verdicts = [verdict for verdict, _ in counted]
+        must = counted.count((Verdict.FAILED, Level.MUST))
         return cls(
-            count(Verdict.PASSED), must, count(Verdict.FAILED) - must, count(Verdict.SKIPPED), count(Verdict.OBSERVED)
+            passed=verdicts.count(Verdict.PASSED),
+            failed_must=must,
+            failed_should=verdicts.count(Verdict.FAILED) - must,
+            known=len(results) - len(counted),
+            skipped=verdicts.count(Verdict.SKIPPED),
+            observed=verdicts.count(Verdict.OBSERVED),
         )
 
 
@@ -207,8 +220,7 @@ class _Run:
                 continue
             suspected = case.id in self.death.after
             why = "the pool died while this check ran" + ", perhaps because of its last request" * suspected
-            lines = tuple(probe.transcript.lines())
-            self._report(Result(case, skipped(why), trio.current_time() - probe.started, lines))
+            self._report(result_of(case, skipped(why), probe))
 
     async def _one(self, case: Case) -> None:
         result, corpse = await self._attempt(case)
@@ -275,7 +287,7 @@ def _contradicted(first: Result, second: Result) -> Result:
     )
     transcript = (*first.transcript, "          (the check is repeated)", *second.transcript)
     outcome = observed(sanitize(actual, MAX_ACTUAL))
-    return Result(first.case, outcome, first.seconds + second.seconds, transcript)
+    return replace(first, outcome=outcome, seconds=first.seconds + second.seconds, transcript=transcript)
 
 
 async def _run_in_parallel(one: Callable[[Case], Awaitable[None]], cases: Sequence[Case], at_a_time: int) -> None:
@@ -329,19 +341,32 @@ async def run_case(
 
     ``on_probe`` is called with the probe of the check before the check runs.
     """
-    started = trio.current_time()
     if Kind.INTRUSIVE in case.kinds and not pool.owned:
-        return Result(case, skipped(_NOT_OWNED), 0.0)
+        return Result(case, skipped(_NOT_OWNED, "--i-own-this-pool"), 0.0)
     if Kind.CHAIN in case.kinds and pool.chain is None:
-        return Result(case, skipped("the check needs the pool's node; name it with --node"), 0.0)
+        return Result(case, skipped("the check needs the pool's node; name it with --node", "--node"), 0.0)
     in_turn = Kind.INTRUSIVE in case.kinds and not case.disturbs
     async with open_probe(pool, hasher, facts, seed, in_turn=in_turn) as probe:
         on_probe(probe)
         outcome = await _outcome(case, probe)
         facts.note_lines(case.id, probe.connections)
     # The text may quote the pool, which may have sent control characters.
-    outcome = CheckOutcome(outcome.verdict, sanitize(outcome.actual, MAX_ACTUAL))
-    return Result(case, outcome, trio.current_time() - started, tuple(probe.transcript.lines()))
+    outcome = replace(outcome, actual=sanitize(outcome.actual, MAX_ACTUAL))
+    return result_of(case, outcome, probe)
+
+
+def result_of(case: Case, outcome: CheckOutcome, probe: Probe) -> Result:
+    """Return the result of a check, with the evidence of its probe."""
+    seconds = trio.current_time() - probe.started
+    reproducible = not {Kind.WORK, Kind.CHAIN} & set(case.kinds)
+    return Result(
+        case,
+        outcome,
+        seconds,
+        tuple(probe.transcript.lines()),
+        sent=probe.sent if reproducible else (),
+        session_bound=reproducible and probe.sends_ids_of_the_pool,
+    )
 
 
 async def _outcome(case: Case, probe: Probe) -> CheckOutcome:
@@ -358,7 +383,7 @@ async def _outcome_of_exception(case: Case, probe: Probe, reason: BaseException)
     """Return the outcome of a check that raised ``reason``."""
     match reason:
         case Skip():
-            return skipped(str(reason))
+            return skipped(str(reason), reason.option)
         case UnexpectedDisconnect():
             return observed(str(reason)) if case.level is Level.INFO else failed(str(reason))
         case Silent():
@@ -400,7 +425,7 @@ async def _silence(case: Case, probe: Probe, actual: str) -> CheckOutcome:
 async def _new_connection_seconds(probe: Probe) -> float | None:
     """Return the seconds until the pool answers mining.subscribe on a new connection, or None if it does not answer."""
     try:
-        connection = await probe.connect()
+        connection = await probe.connect(aside=True)
         return (await connection.call("mining.subscribe", AGENT)).waited
     except (Silent, UnexpectedDisconnect, Unreachable):
         return None

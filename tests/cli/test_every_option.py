@@ -158,6 +158,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         ),
         "--i-own-this-pool": f"{TOOLS}test_a_pool_on_another_computer_is_used_only_by_its_owner",
         **_for(f"{TOOLS}test_the_checks_of_conformance_are_chosen", "--only --skip"),
+        "--known-deviations": f"{TOOLS}test_a_known_deviation_does_not_count",
         "--strict": f"{TOOLS}test_a_recommendation_that_is_not_followed_fails_a_strict_run",
         **_for(f"{CONFORMANCE}test_the_list_on_the_command_line", "--list --json"),
         **_for(f"{CONFORMANCE}test_writing_files", "--junit --html"),

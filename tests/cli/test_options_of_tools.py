@@ -282,6 +282,16 @@ def test_a_recommendation_that_is_not_followed_fails_a_strict_run(checked: list[
     assert main.run(["conformance", POOL, "--strict"]) == ExitCode.SHOULD_FAILED
 
 
+def test_a_known_deviation_does_not_count(checked: list[Any], tmp_path: Path) -> None:
+    file = tmp_path / "known.toml"
+    file.write_text(f'[checks."{SHOULD.id}"]\nreason = "It is so."\n', encoding="utf-8")
+    assert main.run(["conformance", POOL, "--strict", "--known-deviations", str(file)]) == ExitCode.OK
+    file.write_text('[checks."FRM-01"]\nreason = "It was so."\n', encoding="utf-8")
+    known = ("--known-deviations", str(file), "--skip", SHOULD.id)
+    assert main.run(["conformance", POOL, *known]) == ExitCode.OK
+    assert main.run(["conformance", POOL, *known, "--strict"]) == ExitCode.SHOULD_FAILED
+
+
 # ---- the node of the pool --------------------------------------------------------------------------------------------
 
 NODE_COMMANDS = {

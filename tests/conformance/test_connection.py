@@ -121,7 +121,9 @@ async def test_silence_and_a_close_are_told_apart(autojump_clock: trio.testing.M
     connection = wire_of(ours)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(connection.read)
-        with pytest.raises(Silent, match=r"the pool did not reply to mining\.subscribe within 10 s"):
+        with pytest.raises(
+            Silent, match=r"the pool did not reply to mining\.subscribe \(id 1 on connection #1\) within 10 s"
+        ):
             await connection.call("mining.subscribe")
         await theirs.send_all(b'{"id": 1, "result": 5}\n{"half')
         assert (await connection.wait_for_reply(1)).result == 5

@@ -1,9 +1,11 @@
 """Selecting checks, and reporting results: JSON, JUnit XML, the page and the command line."""
 
 import json
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -81,7 +83,14 @@ def test_every_check_says_what_it_demands_and_expects() -> None:
 
 def test_the_object() -> None:
     value = json.loads(json.dumps(as_object(POOL, RESULTS, 12.34567)))
-    assert value["summary"] == {"passed": 1, "failed_must": 1, "failed_should": 1, "skipped": 1, "observed": 1}
+    assert value["summary"] == {
+        "passed": 1,
+        "failed_must": 1,
+        "failed_should": 1,
+        "known_deviations": 0,
+        "skipped": 1,
+        "observed": 1,
+    }
     assert (value["pool"], value["seconds"]) == (POOL, 12.346)
     check = value["checks"][1]
     assert {"id", "level", "class", "verdict", "expected", "actual"} <= set(check)
@@ -94,10 +103,47 @@ def test_each_report_says_whom_a_failure_hurts(capsys: pytest.CaptureFixture[str
     result = replace(RESULTS[1], case=replace(RESULTS[1].case, hurts=hurts))
     assert as_object(POOL, [result], 1.0)["checks"][0]["hurts"] == hurts
     show(POOL, [result], 1.0, Console(width=80))
-    assert f"hurts:    {hurts}" in capsys.readouterr().out
+    assert f"hurts:     {hurts}" in capsys.readouterr().out
     parser = Elements()
     parser.feed(page(POOL, [result], 1.0))
     assert f"who is hurt{hurts}" in parser.text
+
+
+def test_a_failure_of_a_must_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
+    results = [*RESULTS[:2], Result(CASES["HS-01"], failed("a MUST"), 1.0, ("x" * 3000,))]
+    show(POOL, results, 1.0, Console(width=80, force_terminal=True, no_color=True, highlight=False))
+    text = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert text.index("MUST failed") < text.index("HS-01") < text.index("SHOULD failed") < text.index("FRM-01")
+    assert "x" * 3000 in text, "a line of the transcript is never cut or divided"
+    assert f"{POOL}: failed MUST: HS-01\n{POOL}: failed SHOULD: FRM-20\n" in text
+    shown = page(POOL, results, 1.0)
+    assert shown.index(">Failed<") < shown.index('id="HS-01"') < shown.index('id="FRM-20"') < shown.index('id="FRM-01"')
+    assert "x" * 3000 in shown
+
+
+def test_how_skipped_checks_would_run(capsys: pytest.CaptureFixture[str]) -> None:
+    results = [
+        *(Result(CASES[each], skipped("intrusive", "--i-own-this-pool"), 0.0) for each in ("FRM-21", "ERR-23")),
+        Result(CASES["SH-11"], skipped("no node", "--node"), 0.0),
+        Result(CASES["SH-01"], skipped("no session"), 0.0),
+    ]
+    show(POOL, results, 1.0, Console(width=100))
+    text = capsys.readouterr().out
+    notes = [
+        "2 checks were skipped because of possible harm to the pool; --i-own-this-pool runs them.",
+        "1 check was skipped because the pool's node is not known; --node runs it.",
+    ]
+    assert text.splitlines()[-2:] == notes
+    assert text.index("intrusive:\n    FRM-21, ERR-23\n") < text.index("no session:\n    SH-01")
+    assert all(f"<p>{escape(note)}</p>" in page(POOL, results, 1.0) for note in notes)
+    options = [check["needs_option"] for check in as_object(POOL, results, 1.0)["checks"]]
+    assert options == ["--i-own-this-pool", "--i-own-this-pool", "--node", None]
+
+
+def test_the_transcript_of_a_check_that_passed_is_cut_on_the_page() -> None:
+    text = page(POOL, [Result(CASES["FRM-01"], passed("ok"), 1.0, ("y" * 1000,))], 1.0)
+    assert "y" * 240 + "… (760 more characters, see --json)" in text
+    assert "y" * 241 not in text
 
 
 def test_junit() -> None:
@@ -221,6 +267,14 @@ def test_a_pool_that_went_away_is_not_one_that_passed(capsys: pytest.CaptureFixt
     shown = capsys.readouterr().err
     assert f"stratum+tcp://{address}: the pool died 0 s after the start, " in shown
     assert ": Connection refused" in shown
+
+
+def test_progress_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as pool:  # a listener that sends nothing
+        address = f"127.0.0.1:{pool.getsockname()[1]}"
+        assert main.run(["conformance", address, "FRM-05,FRM-21", "--json"]) == ExitCode.NOTHING_JUDGED
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["1/2 skipped  FRM-05    0.0 s", "2/2 skipped  FRM-21    0.0 s"]
 
 
 def test_the_list_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:

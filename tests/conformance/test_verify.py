@@ -29,8 +29,8 @@ async def test_silence_never_fails_a_must(autojump_clock: Clock, run_check: RunC
     result = await run_check("HS-05", **_asks("mining.authorize", swallow))
     assert result.verdict is Verdict.OBSERVED
     assert (
-        "inconclusive: the pool did not reply to mining.authorize within 10 s, but it answered a new connection in "
-        in result.outcome.actual
+        "inconclusive: the pool did not reply to mining.authorize (id 2 on connection #1) within 10 s, "
+        "but it answered a new connection in " in result.outcome.actual
     )
 
 
@@ -39,6 +39,14 @@ async def test_silence_fails_a_should_when_others_are_answered(autojump_clock: C
     assert result.verdict is Verdict.FAILED
     assert "did not reply to mining.authorize" in result.outcome.actual
     assert "but it answered a new connection" in result.outcome.actual
+
+
+async def test_the_request_without_a_reply_is_named(autojump_clock: Clock, run_check: RunCheck) -> None:
+    """The request with params null is answered, and the proper one after it is not."""
+    bad = asked(lambda message: message.get("method") == "mining.authorize" and message.get("id") == 8, swallow)
+    result = await run_check("FRM-21", **bad)
+    named = "a valid mining.authorize after mining.authorize without params (id 8 on connection #1) within 10 s"
+    assert f"the pool did not reply to {named}" in result.outcome.actual
 
 
 async def test_silence_towards_everybody_says_nothing(autojump_clock: Clock, run_check: RunCheck) -> None:
@@ -51,7 +59,9 @@ async def test_silence_towards_everybody_says_nothing(autojump_clock: Clock, run
 async def test_a_close_where_an_answer_is_due_fails(autojump_clock: Clock, run_check: RunCheck) -> None:
     result = await run_check("HS-05", **_asks("mining.authorize", close))
     assert result.verdict is Verdict.FAILED
-    assert "no reply to mining.authorize: the pool closed the connection" in result.outcome.actual
+    assert (
+        "no reply to mining.authorize (id 2 on connection #1): the pool closed the connection" in result.outcome.actual
+    )
 
 
 async def test_without_a_session_other_checks_are_skipped(autojump_clock: Clock, run_check: RunCheck) -> None:

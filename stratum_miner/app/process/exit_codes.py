@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
     SELF_TEST_FAILED = 5
     """A kernel computed a wrong result in the self-test."""
     SHOULD_FAILED = 6
-    """``conformance --strict``: no MUST check failed, but a SHOULD check failed."""
+    """``conformance --strict``: no MUST check failed, but a SHOULD check failed, or a known deviation is gone."""
     NOTHING_JUDGED = 7
     """``conformance``: every check was skipped, so the command knows nothing about the pool."""
     DEGRADED = 8

@@ -61,7 +61,8 @@ async def valid_difficulty(probe: Probe) -> CheckOutcome:
 def _period(probe: Probe) -> float:
     if probe.pool.retarget_seconds is None:
         raise Skip(
-            "the check needs the time between two adjustments of the difficulty; state it with --retarget-seconds"
+            "the check needs the time between two adjustments of the difficulty; state it with --retarget-seconds",
+            "--retarget-seconds",
         )
     return probe.pool.retarget_seconds
 

@@ -510,7 +510,8 @@ async def bad_params(probe: Probe) -> CheckOutcome:
         answer = await connection.wait_for_reply(7, SILENCE)
         if not answer.refused:
             return failed(f"after mining.authorize {name}, the pool answered {answer}, expected an error")
-        again = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
+        valid = f"a valid mining.authorize after mining.authorize {name}"
+        again = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password, what=valid)
         if not again.accepted:
             return failed(
                 f"after mining.authorize {name}, the pool answered {answer}, and after a valid mining.authorize {again}"
