@@ -14,8 +14,7 @@ import trio
 from stratum_miner.backends import CpuBackend
 from stratum_miner.client import ClientOptions, PoolSettings, PoolUrl
 from stratum_miner.miner import Goals, JobStarted, MinerEvent, ShareResult, StopReason, open_miner
-from stratum_miner.pool import PoolConfig, open_pool
-from stratum_miner.testing import ScriptedNode
+from stratum_miner.pool import MemoryNode, PoolConfig, open_pool
 from stratum_miner.work import ShareOutcome
 
 
@@ -23,7 +22,7 @@ from stratum_miner.work import ShareOutcome
 async def pool_under_test() -> AsyncIterator[PoolUrl]:
     """Start the pool and return its URL. Replace this by the pool that you want to test."""
     config = PoolConfig(payout_script=b"\x51", port=0, difficulty=1e-6)
-    async with open_pool(ScriptedNode(), config) as pool:
+    async with open_pool(MemoryNode(network_difficulty=1), config) as pool:
         yield PoolUrl("127.0.0.1", pool.port)
 
 

@@ -15,8 +15,7 @@ from typing import TypeVar
 
 import trio
 
-from stratum_miner.pool import JobPublished, PoolConfig, PoolEvent, ShareAccepted, ShareRejected, open_pool
-from stratum_miner.testing import ScriptedNode, make_template
+from stratum_miner.pool import JobPublished, MemoryNode, PoolConfig, PoolEvent, ShareAccepted, ShareRejected, open_pool
 
 EventT = TypeVar("EventT", bound=PoolEvent)
 
@@ -43,7 +42,7 @@ async def next_event(events: trio.MemoryReceiveChannel[PoolEvent], kind: type[Ev
 
 def test_the_miner_finds_shares_and_switches_to_a_new_block() -> None:
     async def run() -> None:
-        node = ScriptedNode(make_template(height=101))
+        node = MemoryNode(network_difficulty=1)  # so hard that no share is a block
         send, receive = trio.open_memory_channel[PoolEvent](math.inf)
         config = PoolConfig(payout_script=b"\x51", port=0, difficulty=1e-4)
         with trio.fail_after(60):
@@ -51,7 +50,7 @@ def test_the_miner_finds_shares_and_switches_to_a_new_block() -> None:
                 with miner_under_test(pool.port):
                     share = await next_event(receive, ShareAccepted)
                     print(f"accepted: a share of difficulty {share.difficulty:g} from {share.worker_name}")
-                    node.push(make_template(height=102))
+                    await node.add_block()  # as if another pool had found it
                     job = await next_event(receive, JobPublished)
                     print(f"job for block {job.height}, sent to {job.sessions} miner")
                     while share.job_id != job.job_id:

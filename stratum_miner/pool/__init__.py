@@ -29,6 +29,7 @@ from stratum_miner.pool.events import (
 )
 from stratum_miner.pool.nodes import Node, NodeError, SubmitResult, Tip, open_node
 from stratum_miner.pool.nodes.base import ChainState
+from stratum_miner.pool.nodes.memory import MemoryNode
 from stratum_miner.pool.pool import Pool, open_pool
 from stratum_miner.pool.snapshot import PoolSnapshot
 from stratum_miner.pool.template import BlockTemplate, TemplateTransaction
@@ -44,6 +45,7 @@ __all__ = [
     "DurationCounts",
     "JobPublished",
     "ListenerError",
+    "MemoryNode",
     "MinerAuthorized",
     "MinerConnected",
     "MinerDisconnected",

@@ -1,4 +1,7 @@
-"""A simulated Bitcoin node without a block chain. A test supplies the node's templates and its answers to blocks."""
+"""A simulated Bitcoin node without a block chain. A test supplies the node's templates and its answers to blocks.
+
+If a test needs a node with a block chain that checks blocks, use ``stratum_miner.pool.MemoryNode``.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace

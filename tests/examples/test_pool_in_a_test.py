@@ -15,6 +15,6 @@ def test_it_passes_in_a_project_of_its_own(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\naccepted: a share of difficulty 0.0001 from alice.rig\n" in f"\n{done.stdout}"
-    assert "\njob for block 102, sent to 1 miner\n" in done.stdout
+    assert "\njob for block 2, sent to 1 miner\n" in done.stdout
     assert re.search(r"^accepted: a share of that job; [1-9]\d* shares in all$", done.stdout, re.M)
     assert "1 passed" in done.stdout

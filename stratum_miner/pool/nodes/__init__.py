@@ -1,4 +1,5 @@
-"""Bitcoin nodes for a pool: an embedded one for regtest (``kernel``), and real ones over JSON-RPC (``bitcoind``)."""
+"""Bitcoin nodes for a pool: an embedded one for regtest (``kernel``), a chain in memory with any network difficulty
+(``memory``), and real ones over JSON-RPC (``bitcoind``)."""
 
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
