@@ -18,8 +18,9 @@ class LimitReached(Exception):  # noqa: N818  reaching a limit is not an error o
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send ``data`` to the side ``to`` after a pause of ``after`` seconds. Later actions for that side wait until the
-    data is sent.
+    """Send ``data`` to the side ``to``, ``after`` seconds after the line that caused this action was received. Later
+    actions for that side wait until the data is sent. The pauses of several actions overlap: a pause makes lines late,
+    but does not limit how many lines pass.
 
     The data is sent ``times`` times in a row. If ``piece`` is not 0, the data is divided into pieces of ``piece``
     bytes. The pieces are larger if there would otherwise be more than ``relay.MAX_PIECES`` of them.
@@ -35,8 +36,8 @@ class Send:
 @dataclass(frozen=True, slots=True)
 class Close:
     """Close the connections to both sides. This action waits in the queue of the side ``to``: the relay first carries
-    out all earlier actions for that side, and then pauses for ``after`` seconds. Lines that are received after the
-    close are ignored."""
+    out all earlier actions for that side, and closes no earlier than ``after`` seconds after the line that caused this
+    action was received. Lines that are received after the close are ignored."""
 
     to: Side
     after: float = 0.0
@@ -44,8 +45,8 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """End the stream to the side ``to`` after a pause of ``after`` seconds, because the other side has ended its
-    stream. When the streams to both sides have ended, the relay ends the connection."""
+    """End the stream to the side ``to``, no earlier than ``after`` seconds after the other side has ended its stream.
+    When the streams to both sides have ended, the relay ends the connection."""
 
     to: Side
     after: float = 0.0

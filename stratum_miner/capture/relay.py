@@ -3,14 +3,18 @@
 Theory of operation: each side (miner and pool) has a reader task, a queue and a writer task. The reader splits the
 bytes received from its side into lines, passes each line to the filter, and puts each action that the filter returns
 into the queue of the side that the action is for. The writer of a side carries out the actions in the queue of that
-side in order, each after its pause. Lines therefore stay in order unless the filter changes the order. A side that does
-not read delays only the lines that are sent to it. If one side has disconnected, the lines that it sent before are
-still sent to the other side.
+side in order, each when its time has come. The time of an action is counted from the receipt of the line that caused
+it, so that the pauses of several lines overlap. Lines therefore stay in order unless the filter changes the order. A
+side that does not read delays only the lines that are sent to it. If a side ends its stream, the relay sends the lines
+that this side sent before to the other side, and then ends the stream to the other side. Lines in the opposite
+direction still pass, until that direction ends as well. The recording also contains, as notes, the lines that could not
+be sent because their receiver had disconnected.
 
 Neither side is trusted, so memory and time are bounded. A queue holds a limited number of bytes: a reader waits while
 the queue is full, so that TCP slows the sender down. All connections of a tap share one ``FairBound``, which limits the
 bytes that they hold together. Time limits apply to a side that does not read, to pauses after one side has ended its
-stream, and to sending the last lines. ``relay`` returns which limit ended a connection, and the recording contains it.
+stream, to a connection of which only one direction is left, and to sending the last lines. ``relay`` returns which
+limit ended a connection, and the recording contains it.
 """
 
 import select
@@ -50,11 +54,13 @@ STALL_SECONDS = 30.0
 """Seconds within which a side must read what one call of ``send_all`` sends, at most SEND_SIZE bytes. Otherwise the
 connection ends."""
 LINGER_SECONDS = 30.0
-"""Seconds for which the pauses before actions still apply after one side has ended its stream. After that time, all
-lines in the queues are sent at once."""
+"""Seconds within which the last lines of a side that has ended its stream are sent, even if a pause would last longer.
+After one side has ended its stream, no pause of the other side's lines lasts longer, either."""
+HALF_OPEN_SECONDS = 600.0
+"""Seconds for which a connection stays open after one side has ended its stream, if the other side sends nothing. The
+time begins again whenever the other side sends something."""
 FLUSH_SECONDS = 5.0
-"""Seconds for sending the last lines after the pauses have ceased to apply (see LINGER_SECONDS). Then the connection
-ends."""
+"""Seconds for sending the last lines of a connection that is being closed. Then the connection ends."""
 ACTIONS_IN_A_ROW = 100
 """Number of lines and actions that a connection handles before other connections get their turn."""
 CHECK_SECONDS = 1.0
@@ -69,13 +75,12 @@ async def relay(
     record: ConnectionSink | None = None,
     bound: FairBound | None = None,
 ) -> str:
-    """Relay lines in both directions. After one side has ended its stream, send the remaining lines and close both
-    streams.
+    """Relay lines in both directions until both sides have ended their streams. Then close both streams.
 
-    ``record`` receives what is sent. ``bound`` limits the bytes that all connections with the same ``bound`` hold
-    together; None stands for a bound of MAX_HELD bytes for this connection alone. Return a sentence that says which
-    limit ended the connection, and how many bytes were not sent in time. Return an empty string if no limit was
-    reached, because a side or the filter ended the connection.
+    ``record`` receives what is sent, and a note for each line that could not be sent. ``bound`` limits the bytes that
+    all connections with the same ``bound`` hold together; None stands for a bound of MAX_HELD bytes for this connection
+    alone. Return a sentence that says which limit ended the connection, and how many bytes were not sent in time.
+    Return an empty string if no limit was reached, because a side or the filter ended the connection.
     """
     return await _Relay({Side.MINER: miner, Side.POOL: pool}, filter_, record, bound or FairBound(MAX_HELD)).run()
 
@@ -86,22 +91,26 @@ class _SendQueue:
     def __init__(self) -> None:
         self.held = 0
         self.closed = False
-        self._actions: deque[FilterAction] = deque()
+        self.sending = False
+        """Whether the writer has begun to send the first action, so that the recording already contains its lines."""
+        self._actions: deque[tuple[float, FilterAction]] = deque()
+        """The actions in their order, each with the time at which the line that caused it was received."""
         self._waiting = trio.lowlevel.ParkingLot()
 
     def has_room(self, action: FilterAction) -> bool:
         return self.closed or not self._actions or self.held + _size(action) <= MAX_WAITING
 
-    def put(self, action: FilterAction) -> None:
-        """Add an action at the end. Do nothing if the queue is closed."""
+    def put(self, action: FilterAction, received: float) -> None:
+        """Add an action at the end. ``received`` is the time at which the line that caused it was received. Do nothing
+        if the queue is closed."""
         if not self.closed:
-            self._actions.append(action)
+            self._actions.append((received, action))
             self.held += _size(action)
             self._waiting.unpark_all()
 
-    async def get(self) -> FilterAction | None:
-        """Wait until the queue has an action, and return the first one, or None if the queue is closed. The action
-        stays in the queue until ``done`` is called."""
+    async def get(self) -> tuple[float, FilterAction] | None:
+        """Wait until the queue has an action. Return the first one, and the time at which the line that caused it was
+        received, or None if the queue is closed. The action stays in the queue until ``done`` is called."""
         while not self._actions and not self.closed:
             await self.changed()
         if self.closed:
@@ -110,32 +119,39 @@ class _SendQueue:
         return self._actions[0]
 
     def _join_lines(self) -> None:
-        """Join several lines at the front of the queue into one action, so that one system call sends them together."""
+        """Join the lines at the front of the queue that may be sent at the same time into one action, so that one
+        system call sends them together."""
         lines: list[Send] = []
         size = 0
+        received, first = self._actions[0]
+        latest = max(received + first.after, trio.current_time())
         while self._actions and size < SEND_SIZE:
-            action = self._actions[0]
-            if not isinstance(action, Send) or action.times != 1 or action.piece or (lines and action.after):
+            time, action = self._actions[0]
+            if not isinstance(action, Send) or action.times != 1 or action.piece or time + action.after > latest:
                 break
             lines.append(action)
             size += len(action.data)
             self._actions.popleft()
         if lines:
-            self._actions.appendleft(replace(lines[0], data=b"".join(line.data for line in lines)))
+            self._actions.appendleft((received, replace(lines[0], data=b"".join(line.data for line in lines))))
             self.held -= ACTION_BYTES * (len(lines) - 1)
 
     def done(self) -> None:
         """Remove the first action. Called after it was carried out."""
         if not self.closed:
-            self.held -= _size(self._actions.popleft())
+            self.sending = False
+            self.held -= _size(self._actions.popleft()[1])
             self._waiting.unpark_all()
 
-    def close(self) -> None:
-        """Drop all actions, and ignore those that are added later."""
+    def close(self) -> list[Send]:
+        """Drop all actions, and ignore those that are added later. Return the dropped ones of which nothing was
+        sent."""
+        dropped = [action for _, action in self._actions if isinstance(action, Send)][int(self.sending) :]
         self.closed = True
         self._actions.clear()
         self.held = 0
         self._waiting.unpark_all()
+        return dropped
 
     async def changed(self) -> None:
         """Wait until an action is added or removed."""
@@ -144,7 +160,7 @@ class _SendQueue:
     @property
     def unsent(self) -> int:
         """Return an upper bound of the bytes that are not sent yet: the first action may have been sent in part."""
-        return sum(len(action.data) for action in self._actions if isinstance(action, Send))
+        return sum(len(action.data) for _, action in self._actions if isinstance(action, Send))
 
 
 def _size(action: FilterAction) -> int:
@@ -166,11 +182,15 @@ class _Relay:
         0 if there is no such action."""
         self._queues = {side: _SendQueue() for side in Side}
         self._pauses: dict[Side, trio.CancelScope] = {}
-        self._pauses_until = inf
+        self._longest_pause = inf
+        self._pauses_until = dict.fromkeys(Side, inf)
+        """For each side, the time after which lines are sent to it without a pause."""
         self._scope = trio.CancelScope()
         self._readers = len(Side)
         self._closing = False
         """Whether the connection is being closed, so that received lines are ignored."""
+        self._half_open = False
+        """Whether only one side has ended its stream, and the connection goes on."""
         self._actions_done = 0
         self._ended_by: Side | None = None
         self._reason = ""
@@ -188,7 +208,10 @@ class _Relay:
         finally:
             self._bound.used -= self._held
             if self._record is not None:
-                self._record.close(self._ended_by, self._result())
+                result = self._result()
+                for side in Side:
+                    self._drop(side)
+                self._record.close(self._ended_by, result)
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 for stream in self._streams.values():
                     await trio.aclose_forcefully(stream)
@@ -210,6 +233,8 @@ class _Relay:
             # While the connection is being closed, keep reading, but ignore the data. When a socket is closed while
             # data is unread, the operating system discards data that it has not delivered to the peer yet.
             if not self._closing:
+                if self._half_open:
+                    self._scope.deadline = trio.current_time() + HALF_OPEN_SECONDS
                 await self._filter_lines(side, splitter.feed(data))
         self._side_ended(side)
         rest = splitter.rest()
@@ -240,6 +265,7 @@ class _Relay:
         """Put each action into the queue of the side that the action is for, and wait while this queue is full.
         ``side`` is the side that caused the actions, for example because it sent a line and the filter returned these
         actions for the line."""
+        received = trio.current_time()
         self._record_notes()
         for action in actions:
             if self._closing:
@@ -254,7 +280,9 @@ class _Relay:
                 if _peer_closed(self._streams[side]):
                     self._side_ended(side)
             self._waiting_for_room[side] = 0
-            queue.put(action)
+            if queue.closed and isinstance(action, Send):
+                self._note_unsent(action)
+            queue.put(action, received)
             await self._let_others_run()
         self._record_notes()
 
@@ -275,10 +303,12 @@ class _Relay:
     async def _write(self, side: Side) -> None:
         queue = self._queues[side]
         try:
-            while (action := await queue.get()) is not None:
+            while (first := await queue.get()) is not None:
+                received, action = first
                 if action.after:
-                    with trio.CancelScope(deadline=self._pauses_until) as self._pauses[side]:
-                        await trio.sleep(action.after)
+                    pause = min(action.after, self._longest_pause)
+                    with trio.CancelScope(deadline=self._pauses_until[side]) as self._pauses[side]:
+                        await trio.sleep_until(received + pause)
                 match action:
                     case Send():
                         await self._send(side, action)
@@ -289,7 +319,7 @@ class _Relay:
                         break
                 queue.done()
                 self._count()
-            if action is not None:
+            if first is not None:
                 await self._send_end(side)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._side_ended(side)
@@ -300,6 +330,7 @@ class _Relay:
 
     async def _send(self, side: Side, action: Send) -> None:
         size = max(action.piece, -(-len(action.data) // MAX_PIECES)) if action.piece else SEND_SIZE
+        self._queues[side].sending = True
         for _ in range(action.times):
             for start in range(0, len(action.data), size):
                 piece = action.data[start : start + size]
@@ -312,47 +343,73 @@ class _Relay:
         stream = self._streams[side]
         if isinstance(stream, trio.abc.HalfCloseableStream):
             await stream.send_eof()
-        else:  # a TLS stream cannot end one direction alone, so end the connection within FLUSH_SECONDS
-            self._end_within(0.0)
+        else:
+            # A TLS stream cannot end one direction alone. Therefore end the whole connection: soon if the miner must
+            # learn that the pool has ended its stream, and later if the miner may still wait for replies of the pool.
+            self._end_within(FLUSH_SECONDS if side is Side.MINER else LINGER_SECONDS + FLUSH_SECONDS)
 
     # ---- ends ---------------------------------------------------------------------------------------------------
 
     def _side_ended(self, side: Side) -> None:
-        """Called after a side has ended its stream or disconnected. If it is the first side to do so, remember it, and
-        let all pauses end within LINGER_SECONDS."""
+        """Called after a side has ended its stream or disconnected. Limit the pauses before the last lines of this
+        side. If it is the first side to end its stream, remember it, and limit all pauses and the time for which the
+        other side may send nothing."""
+        self._end_pauses(side.other, LINGER_SECONDS)
         if self._ended_by is None:
             self._ended_by = side
-            self._end_within(LINGER_SECONDS)
+            self._half_open = True
+            self._longest_pause = LINGER_SECONDS
+            self._end_pauses(side, LINGER_SECONDS, present_only=True)
+            self._scope.deadline = min(self._scope.deadline, trio.current_time() + HALF_OPEN_SECONDS)
 
     def _cannot_send(self, side: Side) -> None:
         """Drop the actions for a side to which nothing more can be sent. If this is so for both sides, end the
         connection."""
-        self._queues[side].close()
+        self._drop(side)
         self._end_if_done()
+
+    def _drop(self, side: Side) -> None:
+        for action in self._queues[side].close():
+            self._note_unsent(action)
+
+    def _note_unsent(self, action: Send) -> None:
+        if self._record is not None:
+            for line in action.data.splitlines(keepends=True):
+                self._record.note(f"not sent to the {action.to.value}", line)
 
     def _close(self) -> None:
         """Ignore further lines, send the lines that are in the queues, and end the connection."""
-        self._closing = True
         for side, queue in self._queues.items():
-            queue.put(End(side))
-        self._end_within(0.0)
+            queue.put(End(side), trio.current_time())
+        self._closing = True
+        self._end_soon()
 
     def _give_up(self, reason: str) -> None:
         self._reason = self._reason or reason
         self._close()
 
+    def _end_soon(self) -> None:
+        """End all pauses now, and the connection within FLUSH_SECONDS."""
+        for side in Side:
+            self._end_pauses(side, 0.0)
+        self._end_within(FLUSH_SECONDS)
+
     def _end_within(self, seconds: float) -> None:
-        """Cut all pauses (``after``) of actions short, so that none of them lasts longer than ``seconds`` from now. End
-        the connection FLUSH_SECONDS after that."""
-        self._pauses_until = min(self._pauses_until, trio.current_time() + seconds)
-        for scope in self._pauses.values():
-            scope.deadline = min(scope.deadline, self._pauses_until)
-        self._scope.deadline = min(self._scope.deadline, self._pauses_until + FLUSH_SECONDS)
+        """End the connection after ``seconds``, whatever the sides still send."""
+        self._half_open = False
+        self._scope.deadline = min(self._scope.deadline, trio.current_time() + seconds)
+
+    def _end_pauses(self, side: Side, seconds: float, *, present_only: bool = False) -> None:
+        """Let the pauses before lines to ``side`` end within ``seconds``; if ``present_only``, only the present one."""
+        until = min(self._pauses_until[side], trio.current_time() + seconds)
+        if not present_only:
+            self._pauses_until[side] = until
+        if side in self._pauses:
+            self._pauses[side].deadline = min(self._pauses[side].deadline, until)
 
     def _end_if_done(self) -> None:
         if all(queue.closed for queue in self._queues.values()):
-            self._closing = True
-            self._end_within(0.0)
+            self._end_soon()
             if not self._readers:
                 self._scope.cancel()
 

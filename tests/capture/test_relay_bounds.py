@@ -175,10 +175,10 @@ async def test_pauses_end_with_the_side_whose_lines_they_hold_up(autojump_clock:
         await middle.miner.send_all(b"".join(b"%d\n" % number for number in range(500)))
         await middle.miner.aclose()
         assert await read_all(middle.pool) == b"".join(b"%d\n" % number for number in range(500))
-        assert trio.current_time() == LINGER_SECONDS
+        assert trio.current_time() == 20
         await middle.pool.aclose()
         assert await middle.wait() == ""
-        assert trio.current_time() == LINGER_SECONDS
+        assert trio.current_time() == 20
 
 
 async def test_a_reader_that_waits_for_room_sees_its_side_go(autojump_clock: trio.testing.MockClock) -> None:
@@ -197,8 +197,17 @@ async def test_what_a_bound_cuts_off_is_told(autojump_clock: trio.testing.MockCl
     async with between(by_rules("delay=20 from=pool"), miner=deaf()) as middle:
         await middle.pool.send_all(b"line\n" * 10)
         await middle.pool.aclose()
+        assert await middle.wait() == "the miner did not read for 30 s: up to 50 bytes were not sent to it"
+        assert middle.ended_at == 20 + STALL_SECONDS + FLUSH_SECONDS
+
+
+async def test_what_is_not_sent_within_the_last_seconds_is_told(autojump_clock: trio.testing.MockClock) -> None:
+    async with between(by_rules("close from=miner"), miner=deaf()) as middle:
+        await middle.pool.send_all(b"line\n" * 10)
+        await trio.testing.wait_all_tasks_blocked()
+        await middle.miner.send_all(b"bye\n")
         assert await middle.wait() == "not sent in time: up to 50 bytes to the miner"
-        assert middle.ended_at == LINGER_SECONDS + FLUSH_SECONDS
+        assert middle.ended_at == FLUSH_SECONDS
 
 
 async def test_who_cannot_be_told_any_more_still_has_the_last_word(autojump_clock: trio.testing.MockClock) -> None:
@@ -255,6 +264,17 @@ async def test_nobody_pauses_for_a_side_that_is_lost(autojump_clock: trio.testin
     assert middle.ended_at == 1.0
 
 
+async def test_a_miner_with_tls_learns_soon_that_the_pool_has_ended(autojump_clock: trio.testing.MockClock) -> None:
+    """Even if the miner talks on: its stream cannot end in one direction alone."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with between(FilterSequence([]), miner=(Counted(ours), theirs)) as middle:
+        await middle.pool.send_eof()
+        await trio.sleep(1)
+        await middle.miner.send_all(b"line\n")
+        assert await read_all(middle.miner) == b""
+    assert middle.ended_at == FLUSH_SECONDS
+
+
 @pytest.mark.parametrize("length", [10, MIB - 2])
 async def test_a_line_in_pieces_costs_its_bytes(length: int, autojump_clock: trio.testing.MockClock) -> None:
     ours, theirs = trio.testing.memory_stream_pair()
@@ -265,7 +285,7 @@ async def test_a_line_in_pieces_costs_its_bytes(length: int, autojump_clock: tri
         await middle.miner.aclose()
         assert await read_all(middle.pool) == line
     assert len(counted.sizes) == min(len(line), MAX_PIECES)
-    assert middle.ended_at == FLUSH_SECONDS  # the pool could not be told that the miner has ended
+    assert middle.ended_at == LINGER_SECONDS + FLUSH_SECONDS  # the pool could not be told that the miner has ended
 
 
 async def test_lines_are_sent_together_but_for_those_in_pieces(autojump_clock: trio.testing.MockClock) -> None:
