@@ -242,8 +242,6 @@ def conformance(
     if not complete:
         printing.say(f"stratum-miner: interrupted after {len(results)} of {len(cases)} checks", stderr=True)
         return signals.INTERRUPTED
-    if death is not None:
-        printing.say(f"stratum-miner: {pool_url}: {death}", stderr=True)
     return exit_code(Tally.of(results), strict, died=death is not None, gone=bool(gone))
 
 

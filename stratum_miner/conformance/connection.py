@@ -183,6 +183,7 @@ class ProbeConnection:
 
     async def aclose(self) -> None:
         """Close the connection without waiting for the pool."""
+        self.mark_ended("the check closed the connection")
         await trio.aclose_forcefully(self.stream)
 
     # ---- receiving --------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Notices that the pool has died during a run, and finds the checks after whose requests it died.
 
 A pool counts as dead if three attempts to get a session fail: it refuses connections, or it closes each new connection
-or does not reply on it, although it has opened sessions before. A pool that has banned this computer looks the same.
+or does not reply on it, although it has opened sessions before. A pool that has banned this computer looks the same. A
+pool that only refuses further connections does not: an earlier connection is then still open.
 """
 
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ class NoSession:
     reason: str
     """What happened instead, such as "Connection refused"."""
     hangs: bool = False
-    """Whether the pool accepts connections and sends no replies."""
+    """Whether the pool sends nothing at all, so that a connection may seem open although the pool is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ class PoolDeath:
             when = f"while no request was open ({', '.join(self.running) or 'no check'} ran)"
         return f"the pool died {self.seconds:.0f} s after the start, {when}: {self.reason}"
 
+    @property
+    def consequence(self) -> str:
+        """What became of the other checks, as a sentence."""
+        hint = f"; --skip {self.after[0]} leaves out the check that was probably the cause" if self.after else ""
+        return f"The checks after that were skipped{hint}."
+
 
 @dataclass(frozen=True, slots=True)
 class Trace:
@@ -68,6 +75,8 @@ class Trace:
     """When the check received something last."""
     served: bool
     """Whether the pool opened a session for the check."""
+    connected: bool
+    """Whether a connection on which the pool has sent something is still open."""
     corpse: bool
     """Whether the check may have seen the pool die: the pool ended or refused a connection, or was silent."""
 
@@ -81,6 +90,7 @@ class Trace:
             max(unanswered, default=None),
             max((each.received_at for each in probe.connections), default=float("-inf")),
             any(each.extranonce1 is not None for each in probe.connections),
+            any(not each.closed and each.bytes_received for each in probe.connections),
             probe.in_doubt or any(each.ended_by_pool for each in probe.connections),
         )
 
@@ -118,6 +128,8 @@ async def no_session(pool: PoolUnderTest, hasher: Hasher, *, served: bool) -> No
                     await connection.call("mining.subscribe", AGENT, within=LONG_PATIENCE)
             except Unreachable as error:
                 reason = str(error).removeprefix(f"{pool.name}: ")
+                if isinstance(error.__cause__, trio.TooSlowError):
+                    return NoSession(reason, hangs=True)
             except UnexpectedDisconnect:
                 reason = "it closes each new connection without a reply"
             except Silent:

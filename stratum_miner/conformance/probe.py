@@ -139,7 +139,7 @@ class Probe:
             stream = await (dial or self.pool.dial)()
         except (OSError, ExceptionGroup, trio.TooSlowError) as error:
             self.in_doubt = True
-            raise Unreachable(f"{self.pool.name}: {reason_of(error)}") from None
+            raise Unreachable(f"{self.pool.name}: {reason_of(error)}") from error
         connection = ProbeConnection(stream, len(self.connections) + 1, self.transcript, self.started)
         connection.aside = aside
         connection.turn = self.facts.turn if self.in_turn else None

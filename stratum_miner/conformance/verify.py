@@ -273,7 +273,11 @@ class _Run:
             if problem is None:
                 self._answered = asked
                 return
-        traces = [*self._ended, *(Trace.of(each, probe) for each, probe in self._running.items())]
+        running = [Trace.of(each, probe) for each, probe in self._running.items()]
+        if not problem.hangs and any(each.connected for each in running):
+            self._answered = asked
+            return
+        traces = [*self._ended, *running]
         self.death = death_of(problem, traces, self._started)
         self.scope.cancel()
         await trio.lowlevel.checkpoint()

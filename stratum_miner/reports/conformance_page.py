@@ -52,7 +52,7 @@ def page(
     )
     sections = [paragraph(lead, "soft")]
     if death is not None:
-        sections.append(paragraph(f"{pool}: {death}. The checks after that were skipped.", "died"))
+        sections.append(paragraph(f"{pool}: {death}. {death.consequence}", "died"))
     sections.append(_tally(Tally.of(results)))
     sections += [paragraph(text) for text in skip_notes(results)]
     sections += [

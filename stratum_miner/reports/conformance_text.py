@@ -57,7 +57,7 @@ def show(
     for each in gone:
         _print(console, 0, Text(f"{each} no longer deviates: delete it from the file of known deviations.", "bold"))
     if death is not None:
-        _print(console, 0, Text(f"{pool}: {death}. The checks after that were skipped.", "bold red"))
+        _print(console, 0, Text(f"{pool}: {death}. {death.consequence}", "bold red"))
 
 
 def _summary(tally: Tally, failed: Sequence[Result], seconds: float) -> Iterable[str]:

@@ -264,7 +264,7 @@ def test_a_pool_that_went_away_is_not_one_that_passed(capsys: pytest.CaptureFixt
     with ThreadPoolExecutor() as pool:
         pool.submit(serve_once)
         assert main.run(["conformance", address, "HS-07"]) == ExitCode.POOL_DIED  # the check only records
-    shown = capsys.readouterr().err
+    shown = capsys.readouterr().out
     assert f"stratum+tcp://{address}: the pool died 0 s after the start, " in shown
     assert ": Connection refused" in shown
 
