@@ -1071,6 +1071,8 @@ POOL_LOG: dict[str, Row] = {
     "left / rejected": lambda p: Exactly(sum(p.said.values()) - p.said["accepted"]),
     "status / #": lambda p: Within(int(p.elapsed[0] / 30), int(p.elapsed[1] / 30)),
     STATUS + "accepted": lambda p, i: p.at_status(i),
+    STATUS + "rejected": lambda p, i: p.rejected_at_status(i),
+    STATUS + "rejected_because": lambda p, i: p.reasons_at_status(i),
     STATUS + "blocks": lambda p, i: p.blocks_at_status(i),
     STATUS + "height": lambda p, i: p.height_at_status(i),
     STATUS + "miners": lambda p, i: p.miners_at_status(i),

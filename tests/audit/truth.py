@@ -20,7 +20,7 @@ from tests.audit.program import late_between
 from tests.audit.relay import Connection
 from tests.audit.scene import Device, MinerAtRest, PoolAtRest
 from tests.audit.surfaces import Reading
-from tests.audit.witness import Job, Share, Story, Submit
+from tests.audit.witness import Job, Share, Story, Submit, word
 
 LAG_S = 1.0
 """Between the moment at which the relay passed a line on and the moment at which a program had dealt with it."""
@@ -906,6 +906,11 @@ class MinerTruth:
         )
 
 
+def is_falling(numbers: list[int]) -> bool:
+    """Whether no number is larger than the one before it."""
+    return sorted(numbers, reverse=True) == numbers
+
+
 def in_order(shares: list[Share]) -> list[Share]:
     """Those that have an end, in the order of their ends."""
     return sorted((share for share in shares if share.settled is not None), key=lambda share: share.settled or 0.0)
@@ -1037,6 +1042,27 @@ class PoolTruth:
         at = self.status_at(place)
         moments = [item.answer.came for item in self.accepted if item.answer is not None]
         return Within(sum(m <= at - LAG_S for m in moments), sum(m <= at + LAG_S for m in moments))
+
+    def rejected_at_status(self, place: int) -> Expectation:
+        """Shares that it had rejected by then."""
+        sure, possible = self._rejected_by(self.status_at(place))
+        return Within(len(sure), len(possible))
+
+    def reasons_at_status(self, place: int) -> Expectation:
+        """Why it had rejected them, the most frequent reason first; reasons that are equally frequent in any order."""
+        sure, possible = self._rejected_by(self.status_at(place))
+        texts: list[str] = []
+        for length in range(max(1, len(sure)), len(possible) + 1):
+            counts = Counter(possible[:length])
+            falling = [item for item in itertools.permutations(counts) if is_falling([counts[why] for why in item])]
+            texts += [", ".join(f"{counts[why]} {why}" for why in item) for item in falling]
+        return OneOf(tuple(texts))
+
+    def _rejected_by(self, at: float) -> tuple[list[str], list[str]]:
+        """The reasons of the shares that it had surely rejected at a moment, and of those that it may have."""
+        answers = [item.answer for story in self.stories for item in story.submits if item.answer is not None]
+        told = sorted((item.came, word(item)) for item in answers if not item.accepted)
+        return [why for came, why in told if came <= at - LAG_S], [why for came, why in told if came <= at + LAG_S]
 
     def blocks_at_status(self, place: int) -> Expectation:
         """Blocks that the node had taken by then."""
