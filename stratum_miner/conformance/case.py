@@ -104,13 +104,13 @@ class Topic:
         identifier: str,
         requirement: str,
         *,
+        hurts: str,
         level: Level,
         expected: str,
         kinds: tuple[Kind, ...] = (Kind.POLITE,),
         seconds: float = SECONDS,
         disturbs: bool = False,
         is_last: bool = False,
-        hurts: str = "",
     ) -> Callable[[CheckFunction], CheckFunction]:
         """Return a decorator that registers a function as a check. The parameters are the fields of ``Case``.
 

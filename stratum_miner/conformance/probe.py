@@ -357,20 +357,25 @@ class Probe:
         self, connection: ProbeConnection, make: Callable[[Job], Awaitable[FoundShare]] | None = None
     ) -> tuple[FoundShare, Answer]:
         """Find a share of the newest job, submit it, and return the share and the reply. If a new block makes the share
-        stale, try again with another share.
+        stale, or the pool rejects it after it has changed the difficulty meanwhile, try again with another share.
 
         ``make`` finds a share of the given job. [default: ``find``] Raises Skip if ``TRIES`` shares in a row become
         stale.
         """
         for _ in range(TRIES):
-            job = connection.job
+            job, known = connection.job, len(connection.difficulties)
             found = await (self.find(connection, job) if make is None else make(job))
             if connection.is_stale(job):
                 continue
             answer = await self.submit(connection, found.params)
+            if answer.refused and len(connection.difficulties) > known:
+                continue
             if not await self.made_stale(connection, job, answer):
                 return found, answer
-        raise Skip(f"each of {TRIES} shares became stale because of a new block before the pool answered it")
+        raise Skip(
+            f"before the pool answered, each of {TRIES} shares became stale because of a new block, or the difficulty "
+            "changed"
+        )
 
     async def made_stale(self, connection: ProbeConnection, job: Job, answer: Answer) -> bool:
         """Return whether the pool rejected a share of ``job`` because the job has become stale.

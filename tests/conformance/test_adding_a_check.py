@@ -10,7 +10,7 @@ from tests.package_copy import ROOT, add_line, copied, said
 
 CHECK = """
 
-@check("FRM-99", "A pool can be reached.", level=MUST, expected="a connection")
+@check("FRM-99", "A pool can be reached.", hurts="All miners cannot mine.", level=MUST, expected="a connection")
 async def reachable(probe: Probe) -> CheckOutcome:
     await probe.connect()
     return passed("connected")
@@ -24,7 +24,7 @@ from stratum_miner.conformance.probe import Probe
 check = Topic("weather")
 
 
-@check("WX-01", "It may rain.", level=INFO, expected="recorded: rain or sun")
+@check("WX-01", "It may rain.", hurts="Nobody gets wet.", level=INFO, expected="recorded: rain or sun")
 async def rain(probe: Probe) -> CheckOutcome:
     return observed("sun")
 '''

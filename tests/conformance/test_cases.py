@@ -378,6 +378,7 @@ WRONG: dict[str, Changes] = {
     "ERR-30": forgets_the_version(),
     "ERR-31": ACCEPTS,
     "ERR-32": ACCEPTS,
+    "ERR-33": ACCEPTS,
     "VD-01": say("mining.set_difficulty", param(0, 0)),
     "VD-02": difficulties(lambda last, value: False),
     "VD-03": difficulties(lambda last, value: value > last),
@@ -509,6 +510,15 @@ async def test_a_wrong_pool_fails(autojump_clock: Clock, run_check: RunCheck, id
     assert result.verdict is Verdict.FAILED, "\n".join((str(result.outcome), *result.transcript))
     assert result.outcome.actual
     assert result.transcript
+
+
+def test_every_check_says_whom_a_failure_hurts() -> None:
+    """One sentence each, which names somebody and does not repeat the requirement."""
+    for case in ALL:
+        assert case.hurts[0].isupper(), case.id
+        assert case.hurts.endswith("."), case.id
+        assert len(case.hurts.split()) >= 5, case.id
+        assert case.hurts != case.requirement, case.id
 
 
 def test_every_check_that_judges_is_seen_failing() -> None:

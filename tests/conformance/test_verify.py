@@ -161,6 +161,6 @@ async def test_passwords_stay_out_of_transcripts(autojump_clock: Clock, run_chec
 
 def test_an_id_can_be_given_once() -> None:
     with pytest.raises(ValueError, match="FRM-01: expected a unique id, but another check has it"):
-        Topic("framing")("FRM-01", "x", level=Level.MUST, expected="x")(CASES["FRM-01"].run)
+        Topic("framing")("FRM-01", "x", hurts="x", level=Level.MUST, expected="x")(CASES["FRM-01"].run)
     assert passed("x").verdict is Verdict.PASSED
     assert failed("x").is_failure

@@ -67,6 +67,7 @@ async def _submit_all_again(
 @check(
     "ERR-01",
     "The pool must not accept a share twice.",
+    hurts="Honest miners: a miner is paid several times for the same work, at their cost.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
@@ -81,10 +82,11 @@ async def duplicate(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-02",
     "The pool must not accept a share again in another notation.",
+    hurts="Honest miners: a miner is paid several times for the same work, at their cost.",
     level=MUST,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
-    expected="an error for the share in upper case, with 0x in front, and with spaces",
+    expected="an error for the share in upper case, with 0x in front, with spaces, and with a z after nonce or ntime",
 )
 async def respelled_duplicate(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -95,6 +97,8 @@ async def respelled_duplicate(probe: Probe) -> CheckOutcome:
         "the repeated share with 0x in front of the nonce": found.with_param(4, "0x" + found.params[4]),
         "the repeated share with a space before the nonce": found.with_param(4, " " + found.params[4]),
         "the repeated share with a space after the extranonce2": found.with_param(2, found.params[2] + " "),
+        "the repeated share with z after the nonce": found.with_param(4, found.params[4] + "z"),
+        "the repeated share with z after the ntime": found.with_param(3, found.params[3] + "z"),
     }
     spelled = {name: params for name, params in spelled.items() if params != found.params}
     return await _submit_all_again(probe, connection, found, spelled)
@@ -103,6 +107,7 @@ async def respelled_duplicate(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-03",
     "The pool must not accept a share again with digits added or cut off.",
+    hurts="Honest miners: a miner is paid several times for the same work, at their cost.",
     level=MUST,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -125,6 +130,7 @@ async def padded_duplicate(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-04",
     "The pool must not accept a share again with zero version bits added or left out.",
+    hurts="Honest miners: a miner is paid several times for the same work, at their cost.",
     level=MUST,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -149,6 +155,7 @@ async def version_bits_duplicate(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-05",
     "The pool must judge a share by the extranonce1 of the session that submits it.",
+    hurts="Honest miners: shares of one miner are paid to another one, or twice.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
@@ -178,6 +185,7 @@ async def foreign_session(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-06",
     "The pool must not accept a share again under another job id.",
+    hurts="Honest miners: a miner is paid several times for the same work, at their cost.",
     level=MUST,
     kinds=(WORK,),
     seconds=3 * RENEWAL,

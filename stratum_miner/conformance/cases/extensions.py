@@ -78,6 +78,7 @@ def _within(answer: Answer | None, asked: int) -> CheckOutcome:
 @check(
     "EXT-01",
     "The pool must grant only version bits that miners may change.",
+    hurts="A miner that uses such bits finds blocks that the network rejects.",
     level=MUST,
     expected="for the mask ffffffff: true and a mask within 1fffe000 (or 1fffffe0), or false, an error, or no reply",
 )
@@ -88,6 +89,7 @@ async def version_rolling(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-02",
     "The pool should grant only version bits that the miner asked for (BIP 310).",
+    hurts="A miner that trusts the reply changes bits that it did not want to change. No share is lost by it.",
     level=SHOULD,
     expected="for the mask 000fe000: a mask within it, or false, an error, or no reply",
 )
@@ -98,6 +100,7 @@ async def narrow_mask(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-03",
     "The pool should grant no version bits if the miner asks for none.",
+    hurts="A miner that switched version rolling off takes it for switched on.",
     level=SHOULD,
     expected="for the mask 00000000: this mask, or false, an error, or no reply",
 )
@@ -108,6 +111,7 @@ async def empty_mask(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-04",
     "The pool must still answer for the extensions that it knows if a request also names an unknown one.",
+    hurts="A miner that asks for several extensions, as most ASICs do, loses version rolling, and with it hash rate.",
     level=MUST,
     expected="false, a text or nothing for the unknown extension; no error for the whole request",
 )
@@ -131,6 +135,7 @@ async def unknown_extension(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-05",
     "The pool should grant no extension that the miner did not ask for.",
+    hurts="A miner may use an extension for which it is not prepared.",
     level=SHOULD,
     expected="no version-rolling in the reply to minimum-difficulty alone, and the reverse",
 )
@@ -153,6 +158,7 @@ async def nothing_unasked(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-06",
     "The pool must not set a difficulty below the minimum difficulty that it granted.",
+    hurts="A miner that cannot report shares below its minimum difficulty is paid for a part of its work only.",
     level=MUST,
     seconds=120,
     expected="if the pool grants minimum-difficulty, no mining.set_difficulty below it",
@@ -184,6 +190,7 @@ def _between(share: float, network: float) -> float:
 @check(
     "EXT-07",
     "The pool should answer mining.configure also after mining.subscribe, and more than once.",
+    hurts="A proxy whose miners ask for different masks cannot pass on their wishes.",
     level=SHOULD,
     expected="a reply to both; a second mask within the mask that the second request asks for",
 )
@@ -201,6 +208,7 @@ async def configure_again(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-08",
     "The pool should grant nothing in reply to a malformed mining.configure.",
+    hurts="A developer of a miner takes a malformed request for a good one.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     expected="for [], [[]] and wrong types: an error, an empty grant, no reply or a closed connection; the pool "
@@ -225,6 +233,7 @@ async def malformed_configure(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-09",
     "The pool should not close the connection at mining.extranonce.subscribe.",
+    hurts="A user of cpuminer-opt or of a marketplace that sends this request loses the connection.",
     level=SHOULD,
     expected="true, an error, or no reply; the connection stays open",
 )
@@ -255,6 +264,7 @@ async def _suggestion(probe: Probe, method: str, value: Callable[[float], Any]) 
 @check(
     "EXT-10",
     "The check records how the pool reacts to mining.suggest_difficulty.",
+    hurts="A miner that is much faster or slower than the starting difficulty expects a better one.",
     level=INFO,
     expected="recorded: mining.set_difficulty within 5 s, a reply, or neither",
 )
@@ -265,6 +275,7 @@ async def suggest_difficulty(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-11",
     "The pool should not set an absurd difficulty, whatever difficulty a miner suggests.",
+    hurts="Only the miner that sent the suggestion: it finds no share any more, or too many.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     seconds=120,
@@ -293,6 +304,8 @@ async def absurd_suggestions(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-12",
     "The pool must judge shares by the difficulty that it set after a suggestion.",
+    hurts="A miner loses the shares that meet the difficulty that it was given, or the pool pays for work that was "
+    "not done.",
     level=MUST,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
@@ -325,6 +338,7 @@ async def suggestion_is_told(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-13",
     "The check records how the pool reacts to mining.suggest_target.",
+    hurts="A miner that is much faster or slower than the starting difficulty expects a better target.",
     level=INFO,
     expected="recorded: mining.set_difficulty within 5 s, a reply, or neither",
 )
@@ -337,6 +351,7 @@ async def suggest_target(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-14",
     "The check records how the pool answers mining.get_transactions.",
+    hurts="A miner that wants to check which transactions its block contains needs the list.",
     level=INFO,
     expected="recorded: an array, an error, or no reply",
 )
@@ -353,6 +368,7 @@ async def get_transactions(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-15",
     "The check records whether the pool takes the password d=N as a wish for difficulty N.",
+    hurts="A user who wants a fixed difficulty can set it with the password, or not.",
     level=INFO,
     seconds=120,
     expected="recorded: the difficulties that the pool sets",
@@ -369,6 +385,7 @@ async def password_difficulty(probe: Probe) -> CheckOutcome:
 @check(
     "EXT-16",
     "The check records whether the pool grants the version bits of BIP 323.",
+    hurts="A fast ASIC runs out of version bits within a second if only those of BIP 320 are granted.",
     level=INFO,
     expected=f"recorded: the bits 5 to 12 in the mask granted for {WIDEST_MASK:08x}, or none of them",
 )

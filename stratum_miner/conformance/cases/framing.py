@@ -46,6 +46,7 @@ def _request(identifier: Any = 1, **others: Any) -> dict[str, Any]:
 @check(
     "FRM-01",
     "The pool must send one JSON object in UTF-8 on every line.",
+    hurts="A miner cannot read the line: many miners close the connection and lose the time of a new handshake.",
     level=MUST,
     is_last=True,
     expected="every line is a JSON object, in the session of this check and in all other checks of the run; replies of "
@@ -68,6 +69,7 @@ async def every_line_is_an_object(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-02",
     "The pool must accept a request that arrives in any number of TCP segments.",
+    hurts="A miner on a slow or mobile network, whose requests arrive in pieces, gets no session.",
     level=MUST,
     expected="a session for mining.subscribe that is sent byte by byte",
 )
@@ -85,6 +87,7 @@ async def byte_by_byte(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-03",
     "The pool must answer each of several requests that arrive in one TCP segment.",
+    hurts="A miner that sends a share before the last one is answered loses shares.",
     level=MUST,
     expected="one reply to each of three mining.submit; their order is recorded",
 )
@@ -102,6 +105,7 @@ async def three_in_one_segment(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-04",
     "The pool should accept lines that end with CR LF.",
+    hurts="A miner or a script that ends its lines with CR LF gets no session.",
     level=SHOULD,
     expected="a session for mining.subscribe that ends with CR LF",
 )
@@ -115,6 +119,7 @@ async def carriage_return(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-05",
     "The pool should ignore empty lines.",
+    hurts="A miner, a proxy or a script that sends an empty line to keep the connection alive loses it.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     expected="a session for mining.subscribe after two empty lines, and a reply to a request after an empty line in "
@@ -157,6 +162,7 @@ async def _send_blank(connection: ProbeConnection, line: bytes) -> None:
 @check(
     "FRM-06",
     "The pool must accept any valid JSON: with spaces, with keys in any order and with unknown keys.",
+    hurts="A miner whose JSON library orders the keys in another way, or adds some, gets no session.",
     level=MUST,
     kinds=(INTRUSIVE,),
     expected="a session for mining.subscribe with spaces inside and behind it, keys in another order, extra keys and "
@@ -176,6 +182,8 @@ async def any_json(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-07",
     "The pool must return the id of a request in its reply, with the same value and JSON type.",
+    hurts="A miner cannot tell which request was answered: it takes its shares for unanswered, and sends them again "
+    "or disconnects.",
     level=MUST,
     expected="replies with the ids 0, 1 and 2147483647 to mining.subscribe with these ids, and a reply with its id to "
     "mining.submit",
@@ -222,6 +230,7 @@ async def _echo(probe: Probe, identifier: int | str) -> str:
 @check(
     "FRM-08",
     "The pool should accept a string as an id.",
+    hurts='A user of bfgminer gets no session, because bfgminer sends the id "auth".',
     level=SHOULD,
     expected='a reply with the id "auth" to a request with this id, which bfgminer sends',
 )
@@ -235,6 +244,7 @@ async def string_ids(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-09",
     "The check records how the pool answers a request with id null.",
+    hurts="Nobody: a request with id null asks for no reply.",
     level=INFO,
     kinds=(INTRUSIVE,),
     expected="recorded: a reply with id null, an error, no reply, or a closed connection",
@@ -248,6 +258,7 @@ async def null_id(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-10",
     "The check records how the pool answers a request without id.",
+    hurts="Nobody: a request without id asks for no reply.",
     level=INFO,
     kinds=(INTRUSIVE,),
     expected="recorded: any reaction, and whether the pool still serves a new connection",
@@ -280,6 +291,7 @@ async def _first_reaction(connection: ProbeConnection, within: float = SILENCE) 
 @check(
     "FRM-11",
     "The pool must serve other clients unchanged when one client sends broken JSON.",
+    hurts="All miners of the pool lose their connections because of one client.",
     level=MUST,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -310,6 +322,7 @@ async def _others_are_served(probe: Probe, faults: dict[str, bytes]) -> CheckOut
 @check(
     "FRM-12",
     "The pool should refuse a request with bytes that are not UTF-8.",
+    hurts="A user with a damaged name gets a session, and perhaps no payment, because the pool stored another name.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     expected="an error or a closed connection; never a normal reply",
@@ -327,6 +340,7 @@ async def not_utf8(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-13",
     "The pool must accept a request of 1,000 bytes.",
+    hurts="A miner with a long worker name and password cannot log in.",
     level=MUST,
     kinds=(INTRUSIVE,),
     expected="a session for mining.subscribe that is padded with spaces to 1,000 bytes",
@@ -341,6 +355,7 @@ async def thousand_bytes(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-14",
     "The check records whether the pool accepts a request of 4,000 bytes.",
+    hurts="A miner with a very long password, as some pools use for settings, cannot log in.",
     level=INFO,
     kinds=(INTRUSIVE,),
     expected="recorded: a reply, or a closed connection",
@@ -355,6 +370,7 @@ async def four_kilobytes(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-15",
     "The pool must limit the length of a line that does not end.",
+    hurts="All miners of the pool lose their connections when one client has filled the memory of the pool.",
     level=MUST,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -386,6 +402,7 @@ async def endless_line(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-16",
     "The pool must serve other clients unchanged when one client sends JSON that is not a request.",
+    hurts="All miners of the pool lose their connections because of one client.",
     level=MUST,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -413,6 +430,7 @@ async def other_json(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-17",
     "The pool should close the connection when a client starts a TLS handshake on a plain-text port.",
+    hurts="A user of bfgminer waits until the attempt with TLS times out before mining starts.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     expected=f"the pool closes the connection within {SILENCE:g} s; bfgminer tries TLS first, and hangs if the pool "
@@ -432,6 +450,7 @@ async def tls_on_a_plain_port(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-18",
     "The pool should refuse an HTTP request, and should not reveal internals such as a stack trace.",
+    hurts="The operator: somebody who calls the port with a browser learns what the pool runs on.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     expected="a closed connection or HTTP 4xx; no stack trace and no file paths",
@@ -453,6 +472,7 @@ async def http_request(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-19",
     "The pool should refuse a request with a method that is missing or not a string.",
+    hurts="A developer of a miner waits for a reply and does not learn what is wrong with the request.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     expected="an error (-3, -1, -32600 or another), or a closed connection",
@@ -478,6 +498,7 @@ async def bad_method(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-20",
     "The pool should answer a request with an unknown method with an error.",
+    hurts="A miner that asks for an optional method waits for a reply, and perhaps disconnects.",
     level=SHOULD,
     expected="an error: -3, 20, -32601 or another; without a reply, a miner would wait for it",
 )
@@ -490,6 +511,7 @@ async def unknown_method(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-21",
     "The pool should answer params that are missing, null or an object with an error, and keep the connection open.",
+    hurts="A developer of a miner waits for a reply and does not learn what is wrong with the request.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     expected="an error for mining.authorize with such params, and then true for a valid mining.authorize",
@@ -523,6 +545,7 @@ async def bad_params(probe: Probe) -> CheckOutcome:
 @check(
     "FRM-22",
     "The pool must not reply to a reply.",
+    hurts="A miner or proxy that also answers such a reply exchanges replies with the pool without end.",
     level=MUST,
     kinds=(INTRUSIVE,),
     expected="no line in reply to a reply with an unknown id, and to one with an error; a reply to the next request",

@@ -27,6 +27,7 @@ IDLE_LEAST, IDLE_MOST = 10.0, 120.0
 @check(
     "HS-01",
     "The pool must answer mining.subscribe with the subscriptions, the extranonce1 and the size of the extranonce2.",
+    hurts="No miner can make shares, because it does not know its extranonce1 or the size of its extranonce2.",
     level=MUST,
     expected="an array of at least three elements: any value, 1 to 32 bytes in hex, and an integer from 2 to 16",
 )
@@ -46,6 +47,7 @@ async def subscribe_shape(probe: Probe) -> CheckOutcome:
 @check(
     "HS-02",
     "The pool should accept mining.subscribe without parameters, and with null for the optional ones.",
+    hurts="A miner without a user agent, such as a minimal firmware, gets no session.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     expected='a session for the parameters [], [agent, null] and [agent, null, "host", null]',
@@ -65,6 +67,7 @@ async def subscribe_variants(probe: Probe) -> CheckOutcome:
 @check(
     "HS-03",
     "The pool should leave at least 4 bytes for the extranonce2, so that a proxy can divide them among its miners.",
+    hurts="The users of a proxy: it cannot give each of its miners a part of the extranonce2.",
     level=SHOULD,
     expected="an extranonce2 size of at least 4",
 )
@@ -77,6 +80,8 @@ async def extranonce2_size(probe: Probe) -> CheckOutcome:
 @check(
     "HS-04",
     "The pool must give sessions that are open at the same time different work.",
+    hurts="Two miners compute the same hashes: the shares of one of them are rejected as duplicates, or the pool pays"
+    " twice for the same work.",
     level=MUST,
     seconds=300,
     expected=f"no two of {PARALLEL} open sessions with the same coinb1, extranonce1 and coinb2",
@@ -121,6 +126,7 @@ def _with_one_extranonce1(
 @check(
     "HS-22",
     "The pool should not give a session the work of a session that has just ended.",
+    hurts="A miner that reconnects may repeat its own work, and its shares are then rejected as duplicates.",
     level=SHOULD,
     disturbs=True,
     seconds=300,
@@ -145,7 +151,13 @@ async def new_work_after_the_end(probe: Probe) -> CheckOutcome:
             return observed(f"inconclusive: {given}, and sent them no jobs on the same block")
 
 
-@check("HS-05", "The pool must authorize the worker name of the run.", level=MUST, expected="true")
+@check(
+    "HS-05",
+    "The pool must authorize the worker name of the run.",
+    hurts="The user cannot mine at all.",
+    level=MUST,
+    expected="true",
+)
 async def authorize(probe: Probe) -> CheckOutcome:
     connection = await probe.subscribed()
     answer = await connection.call("mining.authorize", probe.pool.worker, probe.pool.password)
@@ -157,6 +169,7 @@ async def authorize(probe: Probe) -> CheckOutcome:
 @check(
     "HS-06",
     "The pool should answer mining.authorize without a password.",
+    hurts="A user without a password waits for the login, and the miner perhaps disconnects.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     expected="true, or an error; the pool neither closes the connection nor stays silent",
@@ -171,6 +184,7 @@ async def authorize_without_password(probe: Probe) -> CheckOutcome:
 @check(
     "HS-07",
     "The check records how the pool answers a worker name that is not a payout address.",
+    hurts="A user who mistypes the payout address learns it at the login, or loses all payments.",
     level=INFO,
     expected="recorded: false, an error, or true if the pool accepts any worker name",
 )
@@ -184,6 +198,7 @@ async def bad_name(probe: Probe) -> CheckOutcome:
 @check(
     "HS-08",
     "The check records how the pool answers mining.authorize before mining.subscribe.",
+    hurts="A miner that logs in before it subscribes, as some old ones do, may get no session.",
     level=INFO,
     kinds=(INTRUSIVE,),
     expected="recorded: true, or an error",
@@ -198,6 +213,8 @@ async def authorize_first(probe: Probe) -> CheckOutcome:
 @check(
     "HS-09",
     "The pool must send the difficulty before the first job.",
+    hurts="A miner works with difficulty 1 until the first difficulty comes: its shares are rejected, or it finds "
+    "none.",
     level=MUST,
     seconds=120,
     expected="a mining.set_difficulty before the first mining.notify",
@@ -215,6 +232,7 @@ async def difficulty_first(probe: Probe) -> CheckOutcome:
 @check(
     "HS-10",
     "The pool must send the first job soon after the handshake.",
+    hurts="A miner has nothing to do after each connect, and its hash rate is lost.",
     level=MUST,
     seconds=120,
     expected="mining.notify within 10 s after the reply to mining.authorize; a later one is recorded; closing the "
@@ -237,6 +255,7 @@ async def first_job(probe: Probe) -> CheckOutcome:
 @check(
     "HS-11",
     "The pool should set clean_jobs in the first job, so that miners start it at once.",
+    hurts="A miner that reconnects goes on with the work of its last connection, whose shares are rejected.",
     level=SHOULD,
     seconds=120,
     expected="clean_jobs is true",
@@ -251,6 +270,7 @@ async def first_job_is_clean(probe: Probe) -> CheckOutcome:
 @check(
     "HS-12",
     "The pool should not change the extranonce1 of running jobs at a second mining.subscribe.",
+    hurts="A miner that subscribes again loses the shares of the jobs on which it still works. No known miner does so.",
     level=SHOULD,
     seconds=120,
     expected="the same extranonce1, an error, or no reply",
@@ -274,6 +294,7 @@ async def second_subscribe(probe: Probe) -> CheckOutcome:
 @check(
     "HS-13",
     "The check records how the pool answers mining.authorize for a second worker on the same connection.",
+    hurts="A proxy or a farm with one connection for several workers needs this.",
     level=INFO,
     expected="recorded: true, an error, or no reply",
 )
@@ -287,6 +308,8 @@ async def second_worker(probe: Probe) -> CheckOutcome:
 @check(
     "HS-14",
     "The pool must not accept a share if no worker was authorized on the connection.",
+    hurts="The owner of an account or the operator: work counts for nobody, or for a name that the pool has not "
+    "checked.",
     level=MUST,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -313,6 +336,7 @@ async def unauthorized_submit(probe: Probe) -> CheckOutcome:
 @check(
     "HS-15",
     "The pool should reject a share before mining.subscribe.",
+    hurts="A developer of a miner does not learn that the session is missing.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     expected="an error (25 or another) or a closed connection",
@@ -333,6 +357,7 @@ async def unsubscribed_submit(probe: Probe) -> CheckOutcome:
 @check(
     "HS-16",
     "The pool should close a connection on which the client sends nothing.",
+    hurts="The operator: connections that nobody uses fill the tables of the pool.",
     level=SHOULD,
     seconds=IDLE_MOST + 60,
     expected=f"the pool closes the connection after {IDLE_LEAST:g} to {IDLE_MOST:g} s",
@@ -352,6 +377,7 @@ async def idle_connection(probe: Probe) -> CheckOutcome:
 @check(
     "HS-17",
     "The check records what a session gets after a reconnect, and whether the pool resumes it.",
+    hurts="A miner that loses its connection for a moment keeps or loses the shares on which it works.",
     level=INFO,
     seconds=180,
     expected="recorded: extranonce1, difficulty and job of the first session, and of another one that is opened after "
@@ -383,6 +409,7 @@ def _what_it_got(connection: ProbeConnection) -> str:
 @check(
     "HS-18",
     "The pool must open a new session for an unknown session id.",
+    hurts="A miner that reconnects after a restart of the pool, with its old session id, gets no session.",
     level=MUST,
     expected="a normal reply to mining.subscribe, with an extranonce1",
 )
@@ -398,6 +425,7 @@ async def resume_garbage(probe: Probe) -> CheckOutcome:
 @check(
     "HS-19",
     "The pool must not let a second connection take over the extranonce1 of a session that is still connected.",
+    hurts="Two miners compute the same hashes; with a session id that leaked, anybody can cause this.",
     level=MUST,
     seconds=300,
     expected="another extranonce1, another coinbase, an error or a closed connection for a second connection that "
@@ -427,6 +455,8 @@ async def resume_of_a_live_session(probe: Probe) -> CheckOutcome:
 @check(
     "HS-20",
     "The pool must answer mining.configure, mining.subscribe and mining.authorize that arrive together.",
+    hurts="A user of ESP-Miner, such as a Bitaxe, gets no session, because it sends the three requests without "
+    "waiting.",
     level=MUST,
     expected="one reply to each of the three requests; ESP-Miner sends them without waiting",
 )
@@ -452,6 +482,7 @@ async def pipelined_handshake(probe: Probe) -> CheckOutcome:
 @check(
     "HS-21",
     "The check records how the pool answers long and unusual worker names.",
+    hurts="A user with a long or unusual worker name may not be able to log in.",
     level=INFO,
     kinds=(INTRUSIVE,),
     expected="recorded: true or an error for 191 and 300 characters, characters that are not ASCII, dots and "

@@ -69,6 +69,7 @@ def _coinbase(job: Job) -> Coinbase:
 @check(
     "JOB-01",
     "The pool must send the nine parameters of mining.notify, each in its form.",
+    hurts="No miner can use the job.",
     level=MUST,
     seconds=120,
     expected="a job id, 64 hex digits, two hex strings, an array of strings of 64 hex digits, three times 8 hex "
@@ -103,6 +104,7 @@ def _malformed(params: list[Any]) -> str:
 @check(
     "JOB-02",
     "The pool must send a coinb1 and a coinb2 that form one coinbase transaction with both extranonces between them.",
+    hurts="All miners: their shares and blocks are worthless, because the coinbase is no transaction.",
     level=MUST,
     seconds=120,
     expected="a transaction without witness, with one null input and no trailing bytes",
@@ -123,6 +125,7 @@ async def coinbase_parses(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-03",
     "The pool must place both extranonces inside the coinbase script, and keep the script within 2 to 100 bytes.",
+    hurts="All miners: every block that they find is rejected by the network.",
     level=MUST,
     seconds=120,
     expected="a script of 2 to 100 bytes that contains both extranonces",
@@ -145,6 +148,7 @@ async def extranonce_in_script(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-04",
     "The pool must begin the coinbase script with a minimal push of the block height (BIP 34).",
+    hurts="All miners: every block that they find is rejected by the network (BIP 34).",
     level=MUST,
     seconds=120,
     expected="a minimal push; the same height in all jobs on one block; with --node, the height of its tip plus one",
@@ -169,6 +173,7 @@ async def height(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-05",
     "The pool should send a well-formed witness commitment, and a coinbase that is not 64 bytes long.",
+    hurts="All miners: a block with transactions that have witnesses is rejected by the network.",
     level=SHOULD,
     seconds=120,
     expected="a last commitment output of at least 38 bytes, which commits to the transactions of "
@@ -215,6 +220,7 @@ async def _transactions(connection: ProbeConnection, job: Job) -> list[bytes] | 
 @check(
     "JOB-06",
     "The check records what the coinbase pays.",
+    hurts="A miner can see whom its block would pay.",
     level=INFO,
     seconds=120,
     expected="recorded: the sum, the subsidy at this height, and the output scripts",
@@ -237,6 +243,7 @@ async def payout(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-07",
     "The pool must send a valid merkle branch.",
+    hurts="All miners: every block that they find is rejected by the network.",
     level=MUST,
     seconds=120,
     expected="at most 20 hashes of 32 bytes; if the pool lists its transactions, as many hashes as they need",
@@ -261,6 +268,8 @@ async def branch(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-08",
     "The pool should send a version in which the bits that miners may change are 0.",
+    hurts="Miners combine such a version and their bits in different ways, and all shares of some of them are "
+    "rejected.",
     level=SHOULD,
     seconds=120,
     expected="version AND mask is 0, and the top three bits are 001; otherwise miners combine version and bits "
@@ -280,6 +289,7 @@ async def version(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-09",
     "The pool must send an nbits that encodes a valid target.",
+    hurts="No miner can recognize a block.",
     level=MUST,
     seconds=120,
     expected="a target above 0 and below 2^256",
@@ -297,6 +307,7 @@ async def nbits(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-10",
     "The pool should send an ntime near the current time.",
+    hurts="Miners with a block whose time is too far from that of the network lose the block.",
     level=SHOULD,
     seconds=120,
     expected="an ntime within 600 s of the clock of this computer",
@@ -312,6 +323,7 @@ async def ntime(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-11",
     "The pool should not use a job id for two different jobs of a session.",
+    hurts="A miner sends shares of one job under the id of the other, and they are rejected.",
     level=SHOULD,
     seconds=120,
     expected="the same content in all jobs of a session with the same id",
@@ -330,6 +342,7 @@ async def job_ids(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-12",
     "The pool should send a new job at least every 60 s, also without a new block.",
+    hurts="Owners of Antminers: their firmware disconnects when no job comes for longer than a minute.",
     level=SHOULD,
     seconds=240,
     expected=f"another mining.notify on the same block ({RENEWAL:g} s are allowed); Antminer firmware disconnects from "
@@ -352,6 +365,8 @@ async def renewal(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-13",
     "The pool must announce a new block at once.",
+    hurts="All miners go on with the old block until the job comes or if clean_jobs is false, and these shares are "
+    "rejected.",
     level=MUST,
     kinds=(WORK, CHAIN),
     seconds=90,
@@ -387,6 +402,7 @@ async def _announced(connection: ProbeConnection, previous: bytes) -> Notified |
 @check(
     "JOB-14",
     "The check records whether the first job on a new block is empty.",
+    hurts="The pool loses the fees of the first moments if its first job is empty, and time if it is not.",
     level=INFO,
     kinds=(WORK, CHAIN),
     seconds=90,
@@ -410,6 +426,7 @@ async def empty_first(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-15",
     "The pool must announce a reorganisation of the block chain like a new block.",
+    hurts="All miners go on with a block that is no longer part of the chain, and their blocks are worthless.",
     level=MUST,
     kinds=(WORK, CHAIN),
     seconds=120,
@@ -437,6 +454,7 @@ async def reorganisation(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-17",
     "The pool should send a job after each new difficulty, because a difficulty counts from the next job on.",
+    hurts="A miner works at its old difficulty until the next job, with too many or too few shares.",
     level=SHOULD,
     seconds=180,
     expected=f"a mining.notify within {RENEWAL:g} s after every mining.set_difficulty, also after a suggested one",
@@ -465,6 +483,7 @@ def _after(connection: ProbeConnection, first: Any, second: Any) -> bool:
 @check(
     "JOB-18",
     "The check records whether the pool sends the same job again.",
+    hurts="A miner that takes the second job for a new one may repeat its work.",
     level=INFO,
     seconds=120,
     expected="recorded: the ids of the first jobs, and whether one of them came twice",
@@ -481,6 +500,7 @@ async def sent_again(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-19",
     "The check records how large the jobs are.",
+    hurts="Owners of old S19 firmware, which cannot use a large coinbase.",
     level=INFO,
     seconds=120,
     expected="recorded: the sizes of line and coinbase; old S19 firmware accepts coinbases of up to 755 bytes",
@@ -497,6 +517,7 @@ async def sizes(probe: Probe) -> CheckOutcome:
 @check(
     "JOB-20",
     "The check records whether the coinbase is ready for BIP 54.",
+    hurts="If BIP 54 becomes a rule of the network, the blocks of a pool that is not ready are rejected.",
     level=INFO,
     seconds=120,
     expected="recorded: whether the lock time is the height of the block minus 1, and the sequence number is not "

@@ -78,6 +78,7 @@ def _affordable(wanted: int) -> int:
 @check(
     "LD-01",
     "The pool should serve many miners that connect at the same time.",
+    hurts="The miners of a farm get no session when they all return after a power cut or a restart of the pool.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -111,6 +112,7 @@ async def many_connections(probe: Probe) -> CheckOutcome:
 @check(
     "LD-03",
     "The pool must serve other clients while many connections are idle.",
+    hurts="All miners: anybody with many idle connections can shut them out.",
     level=MUST,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -145,6 +147,7 @@ async def _session_problem(probe: Probe, connection: ProbeConnection) -> str:
 @check(
     "LD-04",
     "The pool must serve other clients while one client sends one byte per second.",
+    hurts="All miners: anybody with one slow connection can shut them out.",
     level=MUST,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -172,6 +175,7 @@ async def slow_writer(probe: Probe) -> CheckOutcome:
 @check(
     "LD-05",
     "The pool must limit the memory for a client that does not read, and must serve other clients meanwhile.",
+    hurts="All miners lose their connections when one client has filled the memory of the pool.",
     level=MUST,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -215,6 +219,7 @@ async def slow_reader(probe: Probe) -> CheckOutcome:
 @check(
     "LD-07",
     "The pool should answer other clients quickly while one client sends a flood of valid requests.",
+    hurts="All miners get their jobs and answers late while one client sends too much.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -256,6 +261,7 @@ async def _flood(probe: Probe, connection: ProbeConnection) -> None:
 @check(
     "LD-08",
     "The pool should answer each share of a flood of faulty shares, or close the connection.",
+    hurts="The operator: a faulty client keeps the pool busy, and does not learn that it is faulty.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -286,6 +292,7 @@ async def bad_share_flood(probe: Probe) -> CheckOutcome:
 @check(
     "LD-09",
     "The pool should still serve clients after one client has connected again and again.",
+    hurts="All miners: one client that reconnects in a loop uses up what the others need.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -326,6 +333,7 @@ async def reconnect_loop(probe: Probe) -> CheckOutcome:
 @check(
     "LD-10",
     "The pool should send a new job to all miners at about the same time.",
+    hurts="The miners that get the job last lose shares at each new block.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -385,6 +393,7 @@ async def _lag() -> AsyncIterator[list[float]]:
 @check(
     "LD-11",
     "The pool must send a job on the newest block after many blocks in a row, and must reject shares of older jobs.",
+    hurts="All miners work on an old block after several blocks in a short time, and their work is lost.",
     level=MUST,
     kinds=(INTRUSIVE, WORK, CHAIN),
     seconds=120,
@@ -414,6 +423,7 @@ async def block_storm(probe: Probe) -> CheckOutcome:
 @check(
     "LD-13",
     "The pool must serve other clients after connections were reset in the middle of a line.",
+    hurts="All miners: one client with a bad network can shut them out.",
     level=MUST,
     kinds=(INTRUSIVE,),
     disturbs=True,
@@ -439,6 +449,7 @@ async def resets(probe: Probe) -> CheckOutcome:
 @check(
     "LD-14",
     "The pool must accept a share once only, also if it arrives several times at the same moment.",
+    hurts="Honest miners: a miner is paid several times for the same work, at their cost.",
     level=MUST,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -463,6 +474,7 @@ async def duplicate_race(probe: Probe) -> CheckOutcome:
 @check(
     "LD-15",
     "The pool must answer a share exactly once if a new block arrives at the same moment.",
+    hurts="A miner does not learn what became of a share at a new block, or counts it twice.",
     level=MUST,
     kinds=(INTRUSIVE, WORK, CHAIN),
     seconds=120,
@@ -488,6 +500,7 @@ async def share_meets_block(probe: Probe) -> CheckOutcome:
 @check(
     "LD-16",
     "The check records how the pool reacts to a header of the PROXY protocol.",
+    hurts="The operator of a load balancer, which sends such a header, needs this.",
     level=INFO,
     kinds=(INTRUSIVE,),
     expected="recorded: the pool closes the connection, ignores the header, or sends no reply",
@@ -503,6 +516,7 @@ async def proxy_header(probe: Probe) -> CheckOutcome:
 @check(
     "LD-17",
     "The pool should end the connection after a failed TLS handshake, and should serve other clients.",
+    hurts="A user with an old TLS library waits for a time-out and does not learn the reason.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     disturbs=True,

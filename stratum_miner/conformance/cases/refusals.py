@@ -1,4 +1,4 @@
-"""The checks ERR-07 to ERR-32: shares that a pool must reject.
+"""The checks ERR-07 to ERR-33: shares that a pool must reject.
 
 Each share has one fault and is otherwise a valid new share, unless the check says otherwise.
 """
@@ -12,6 +12,7 @@ from typing import Any
 from stratum_miner.bitcoin.target import MAX_TARGET
 from stratum_miner.conformance.blocks import extend
 from stratum_miner.conformance.case import CHAIN, INFO, INTRUSIVE, MUST, SHOULD, WORK, Topic
+from stratum_miner.conformance.coinbase import body_of
 from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import (
@@ -47,6 +48,7 @@ BLOCK_PATIENCE = 30.0
 @check(
     "ERR-07",
     "The pool must reject a share of an unknown job, and must keep the session open.",
+    hurts="Honest miners, if the share is paid; a miner that returns after a break, if the connection is closed.",
     level=MUST,
     kinds=(INTRUSIVE,),
     seconds=120,
@@ -82,6 +84,7 @@ def _well_formed_share(probe: Probe, connection: ProbeConnection) -> FoundShare:
 @check(
     "ERR-08",
     "The pool must reject a share of a job on an earlier block.",
+    hurts="Honest miners: the pool pays for work that can no longer become a block.",
     level=MUST,
     kinds=(WORK, CHAIN),
     seconds=120,
@@ -105,6 +108,7 @@ async def _stale_answer(probe: Probe) -> Answer:
 @check(
     "ERR-09",
     "The pool must reject a share with a hash above the share target.",
+    hurts="Honest miners: the pool pays for work that was not done.",
     level=MUST,
     seconds=120,
     expected="an error for a hash far above the share target; ERR-28 checks its code",
@@ -126,6 +130,7 @@ def _height_of(found: FoundShare) -> str:
 @check(
     "ERR-26",
     "The pool must reject a share with a hash of up to twice the share target.",
+    hurts="Honest miners: the pool pays for work that was not done, at their cost.",
     level=MUST,
     kinds=(WORK,),
     seconds=2 * RENEWAL,
@@ -138,6 +143,7 @@ async def target_too_wide(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-27",
     "The pool must reject a share with a hash just above the share target.",
+    hurts="Honest miners: the pool pays for work that was not done, at their cost.",
     level=MUST,
     kinds=(WORK,),
     seconds=2 * RENEWAL,
@@ -183,6 +189,7 @@ async def _just_above(probe: Probe, *limits: int) -> CheckOutcome:
 @check(
     "ERR-10",
     "The pool should judge a share of a job by the difficulty before this job, also after the difficulty has risen.",
+    hurts="A miner loses the shares on which it works whenever its difficulty rises.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
@@ -212,6 +219,7 @@ async def grace(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-11",
     "The pool must judge shares of the second job after a rise of the difficulty by the new difficulty.",
+    hurts="Honest miners: the pool pays the higher difficulty for easier work.",
     level=MUST,
     kinds=(WORK,),
     seconds=4 * RENEWAL,
@@ -236,6 +244,7 @@ async def after_an_increase(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-12",
     "The pool must judge shares of the jobs after a fall of the difficulty by the new difficulty.",
+    hurts="A miner is not paid for shares that meet the difficulty that it was given.",
     level=MUST,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
@@ -266,6 +275,7 @@ async def _with_ntime(probe: Probe, connection: ProbeConnection, ahead: int, *, 
 @check(
     "ERR-13",
     "The pool should reject a share with an ntime before that of the job.",
+    hurts="The pool: if the time is before the median of the last blocks, the block is rejected by the network.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
@@ -279,6 +289,7 @@ async def earlier_ntime(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-14",
     "The pool must reject a share with an ntime more than two hours ahead, because such a block would be invalid.",
+    hurts="Honest miners: the pool pays for work that can be no block, because nodes reject such a time.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
@@ -297,6 +308,7 @@ async def far_ntime(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-15",
     "The pool must reject a share with an ntime that is not a hex number.",
+    hurts="Honest miners: the pool pays for work that can be no block, because its time is not the one in the share.",
     level=MUST,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -330,14 +342,14 @@ async def ntime_not_hex(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-31",
     "The pool should reject a share with an ntime or an extranonce2 of a wrong length or type.",
+    hurts="A developer of a miner does not learn that the parameter is malformed.",
     level=SHOULD,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
-    expected="an error (20 or another) for an ntime of 6 and of 10 digits and for a number as ntime, and for an "
-    "extranonce2 with a byte more; each share is valid in everything else",
+    expected="an error (20 or another) or a closed connection for an ntime of 6 and of 10 digits and for a number as "
+    "ntime, and for an extranonce2 with a byte more; each share is valid in everything else",
 )
 async def wrong_lengths(probe: Probe) -> CheckOutcome:
-    connection = await probe.session()
     replies = []
     for name, index, edit in (
         ("an ntime of 6 digits", 3, lambda ntime: ntime[:6]),
@@ -345,12 +357,18 @@ async def wrong_lengths(probe: Probe) -> CheckOutcome:
         ("a number as ntime", 3, lambda ntime: int(ntime, 16)),
         ("an extranonce2 with a byte more", 2, lambda extranonce2: extranonce2 + "00"),
     ):
+        connection = await probe.session()
 
         async def make(job: Job, index: int = index, edit: Callable[[str], Any] = edit) -> FoundShare:
-            found = await probe.find(connection, job)
+            found = await probe.find(connection, job)  # noqa: B023  awaited in this turn
             return replace(found, params=found.with_param(index, edit(found.params[index])))
 
-        outcome = expect_rejected((await probe.find_and_submit(connection, make))[1], f"a share with {name}")
+        try:
+            _, answer = await probe.find_and_submit(connection, make)
+        except UnexpectedDisconnect as reason:
+            replies.append(f"after a share with {name}, {reason}")
+            continue
+        outcome = expect_rejected(answer, f"a share with {name}")
         if outcome.is_failure:
             return outcome
         replies.append(outcome.actual)
@@ -360,6 +378,7 @@ async def wrong_lengths(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-16",
     "The pool should reject a share with a malformed nonce.",
+    hurts="A developer of a miner does not learn that the nonce is malformed. No share counts twice by it (ERR-03).",
     level=SHOULD,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -387,6 +406,8 @@ async def malformed_nonce(probe: Probe) -> CheckOutcome:
     "ERR-17",
     "The pool must accept valid shares of a job also after a share of this job with a malformed extranonce2, and must "
     "not count a share twice.",
+    hurts="A miner that shares its job with a faulty client, or sends one faulty share, loses all further shares of "
+    "the job.",
     level=MUST,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -439,6 +460,7 @@ async def _valid_after_malformed(
 @check(
     "ERR-18",
     "The pool must reject a share with version bits that make a block invalid.",
+    hurts="Honest miners: the pool pays for work that can be no block.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
@@ -452,6 +474,7 @@ async def negative_version(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-32",
     "The pool should reject a share with version bits outside the mask that it granted (BIP 310).",
+    hurts="The owner of the block: a miner can signal for a change of the rules that the pool did not choose.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
@@ -485,6 +508,8 @@ async def _bits_outside(probe: Probe, *bits: int) -> CheckOutcome:
 @check(
     "ERR-19",
     "The check records how the pool answers version bits without mining.configure.",
+    hurts="A miner that rolls versions without asking, as behind some rental sites, loses all shares if they are "
+    "rejected.",
     level=INFO,
     kinds=(WORK,),
     seconds=120,
@@ -509,6 +534,7 @@ async def bits_without_negotiation(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-20",
     "The check records how the pool answers a share without version bits after mining.configure.",
+    hurts="A miner that leaves out the version bits if they are 0 loses shares if the pool rejects them.",
     level=INFO,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -525,6 +551,7 @@ async def bits_missing(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-21",
     "The pool should reject a share with malformed version bits.",
+    hurts="A developer of a miner does not learn that the version bits are malformed.",
     level=SHOULD,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -550,6 +577,7 @@ async def malformed_bits(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-22",
     "The pool should reject a share of a worker name that was not authorized on the connection.",
+    hurts="A user whose worker name is mistyped in the shares: they are accepted, and perhaps paid to nobody.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
@@ -573,6 +601,7 @@ async def other_worker(probe: Probe) -> CheckOutcome:
     "ERR-23",
     "The pool should reject a share with too few parameters or with arrays as parameters, and should keep the session "
     "open.",
+    hurts="A developer of a miner does not learn what is wrong with the share.",
     level=SHOULD,
     kinds=(INTRUSIVE,),
     seconds=120,
@@ -598,6 +627,8 @@ async def wrong_count(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-24",
     "The pool should send an error in the usual form.",
+    hurts="A user of a miner that reads the error as an array of three elements sees no reason, or loses the "
+    "connection.",
     level=SHOULD,
     seconds=120,
     expected="error is [integer, string, any value], and result is null or false",
@@ -615,6 +646,7 @@ async def error_form(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-25",
     "The pool must accept a valid share after it has rejected faulty ones.",
+    hurts="A miner that has sent some faulty shares loses all others.",
     level=MUST,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -641,6 +673,7 @@ _CODES = {
 @check(
     "ERR-28",
     "The pool should say with the usual codes why it rejects a share.",
+    hurts="A user cannot see in the miner's statistics why shares are rejected.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
@@ -672,6 +705,7 @@ async def codes(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-29",
     "The pool should say with the code 21 that a share is stale.",
+    hurts="A user takes stale shares for a fault of the miner.",
     level=SHOULD,
     kinds=(WORK, CHAIN),
     seconds=120,
@@ -689,6 +723,7 @@ async def code_of_stale(probe: Probe) -> CheckOutcome:
 @check(
     "ERR-30",
     "The pool should not take a share for a duplicate if it differs from an accepted share in its version bits.",
+    hurts="A miner with version rolling loses a share, but only if both shares meet the target, which is rare.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
@@ -705,3 +740,43 @@ async def differs_in_version(probe: Probe) -> CheckOutcome:
     return (failed if answer.reason is ErrorReason.DUPLICATE else passed)(
         f"after an accepted share with the version bits {bits} instead of 00000000, the pool answered {answer}"
     )
+
+
+@check(
+    "ERR-33",
+    "The pool must reject a share whose extranonce2 makes the coinbase invalid.",
+    hurts="Honest miners: the pool pays for work that can be no block, because its coinbase is no valid transaction.",
+    level=MUST,
+    kinds=(INTRUSIVE, WORK),
+    seconds=120,
+    expected="an error or a closed connection for an extranonce2 with a byte less, with a byte more, and of letters "
+    "that are not hex digits; each share is valid if the pool hashes exactly these bytes, or none for the letters",
+)
+async def extranonce2_of_another_size(probe: Probe) -> CheckOutcome:
+    replies = []
+    for name, change, text in (
+        ("with a byte less", -1, None),
+        ("with a byte more", 1, None),
+        ("that is not hex, hashed as no bytes", None, "zz"),
+    ):
+        connection = await probe.session()
+
+        async def make(job: Job, change: int | None = change, text: str | None = text) -> FoundShare:
+            size = 0 if change is None else job.extranonce2_size + change
+            # The hash of such a share is that of a coinbase whose script is longer or shorter than its length says.
+            other = replace(job, body=replace(body_of(job), extranonce2_size=size))
+            found = await probe.find(connection, other)  # noqa: B023  awaited in this turn
+            shown = found.params[2] if text is None else text * job.extranonce2_size
+            return replace(found, params=found.with_param(2, shown))
+
+        what = f"a share with an extranonce2 {name}"
+        try:
+            _, answer = await probe.find_and_submit(connection, make)
+        except UnexpectedDisconnect as reason:
+            replies.append(f"after {what}, {reason}")
+            continue
+        outcome = expect_rejected(answer, what)
+        if outcome.is_failure:
+            return outcome
+        replies.append(outcome.actual)
+    return passed("; ".join(replies))

@@ -28,7 +28,15 @@ STALE_SECONDS = 0.1
 new block has made this job stale."""
 
 
-@check("SH-01", "The pool must accept a valid share.", level=MUST, kinds=(WORK,), seconds=120, expected="true")
+@check(
+    "SH-01",
+    "The pool must accept a valid share.",
+    hurts="A miner is not paid for its work.",
+    level=MUST,
+    kinds=(WORK,),
+    seconds=120,
+    expected="true",
+)
 async def valid_share(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     found, answer = await probe.find_and_submit(connection)
@@ -40,6 +48,7 @@ async def valid_share(probe: Probe) -> CheckOutcome:
 @check(
     "SH-02",
     "The pool must accept a share with a hash just below the share target.",
+    hurts="A miner is not paid for a part of its work.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
@@ -60,6 +69,7 @@ async def boundary(probe: Probe) -> CheckOutcome:
 @check(
     "SH-03",
     "The pool must accept a share of an older job on the same block.",
+    hurts="A miner loses the shares that are on their way when a new job comes.",
     level=MUST,
     kinds=(WORK,),
     seconds=4 * RENEWAL,
@@ -84,6 +94,7 @@ async def older_job(probe: Probe) -> CheckOutcome:
 @check(
     "SH-04",
     "The pool must accept any value of the extranonce2.",
+    hurts="A miner that counts its extranonce2 through all values loses shares.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
@@ -106,6 +117,7 @@ async def any_extranonce2(probe: Probe) -> CheckOutcome:
 @check(
     "SH-05",
     "The pool should accept an ntime a little later than that of the job.",
+    hurts="A miner that advances the time within a job, as many ASICs do, loses shares.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
@@ -127,6 +139,7 @@ async def later_ntime(probe: Probe) -> CheckOutcome:
 @check(
     "SH-06",
     "The pool must accept shares with any of the version bits that it granted (BIP 310).",
+    hurts="A miner with version rolling, such as nearly every ASIC, loses shares.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
@@ -149,6 +162,7 @@ async def version_bits(probe: Probe) -> CheckOutcome:
 @check(
     "SH-07",
     "The check records how the pool answers version bits in other notations.",
+    hurts="A miner that writes its version bits in another way loses shares if the pool rejects them.",
     level=INFO,
     kinds=(INTRUSIVE, WORK),
     seconds=120,
@@ -173,6 +187,7 @@ async def version_bits_spelled(probe: Probe) -> CheckOutcome:
 @check(
     "SH-08",
     "The pool must judge shares of the jobs after mining.set_extranonce by the new extranonce1.",
+    hurts="A miner that changes its extranonce1 as the pool asks loses all further shares.",
     level=MUST,
     kinds=(WORK,),
     seconds=3 * RENEWAL,
@@ -193,6 +208,7 @@ async def set_extranonce(probe: Probe) -> CheckOutcome:
 @check(
     "SH-09",
     "The pool must answer every share exactly once, however fast the shares come.",
+    hurts="A fast miner does not learn what became of its shares, and sends them again or disconnects.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
@@ -218,6 +234,7 @@ async def _many(probe: Probe, connection: ProbeConnection, count: int) -> list[F
 @check(
     "SH-10",
     "The pool must submit a block to its node.",
+    hurts="The finder and the pool lose the block.",
     level=MUST,
     kinds=(WORK,),
     seconds=120,
@@ -257,6 +274,7 @@ async def block(probe: Probe) -> CheckOutcome:
 @check(
     "SH-11",
     "The pool should submit a block to its node also if its job has just become stale.",
+    hurts="The finder and the pool lose a block that would have won if most of the network had seen it first.",
     level=SHOULD,
     kinds=(WORK, CHAIN),
     seconds=120,
@@ -296,6 +314,7 @@ async def _node_knows(probe: Probe, connection: ProbeConnection, tip: ChainTip) 
 @check(
     "SH-12",
     "The pool must submit a block to its node also if its hash does not meet the share target.",
+    hurts="The finder and the pool lose the block.",
     level=MUST,
     kinds=(WORK, CHAIN),
     seconds=120,
@@ -324,6 +343,7 @@ async def block_below_share_difficulty(probe: Probe) -> CheckOutcome:
 @check(
     "SH-13",
     "The pool should answer shares quickly.",
+    hurts="A miner takes a share for lost if the answer comes too late.",
     level=SHOULD,
     kinds=(WORK,),
     seconds=120,
