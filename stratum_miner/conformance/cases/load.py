@@ -185,20 +185,21 @@ async def slow_writer(probe: Probe) -> CheckOutcome:
 )
 async def slow_reader(probe: Probe) -> CheckOutcome:
     other_session = await probe.session()
+    request, size = await _repeatable_request(probe)
     stream = await probe.pool.dial()
     if isinstance(stream, trio.SocketStream):
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    request = {"id": "i" * 600, "method": "mining.authorize", "params": [probe.pool.worker, "x"]}
-    piece = (json.dumps(request).encode() + b"\n") * 64
-    subscribe = json.dumps({"id": 1, "method": "mining.subscribe", "params": [AGENT]}).encode() + b"\n"
+    piece = request * 64
+    handshake = [("mining.subscribe", [AGENT]), ("mining.authorize", [probe.pool.worker, probe.pool.password])]
     requested, closed, paused = 0, False, False
     try:
-        await stream.send_all(subscribe)
+        for identifier, (method, params) in enumerate(handshake, 1):
+            await stream.send_all(json.dumps({"id": identifier, "method": method, "params": params}).encode() + b"\n")
         while requested < UNREAD and not (closed or paused):
             with trio.move_on_after(15.0) as patience:
                 await stream.send_all(piece)
             paused = patience.cancelled_caught
-            requested += 600 * 64
+            requested += size * 64
             await trio.lowlevel.checkpoint()
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         closed = True
@@ -214,6 +215,26 @@ async def slow_reader(probe: Probe) -> CheckOutcome:
     return failed(
         f"a client requested {requested:,} bytes of replies and read none, and the pool still reads its requests"
     )
+
+
+async def _repeatable_request(probe: Probe) -> tuple[bytes, int]:
+    """Return a request with a long id that the pool answers each time, as a line, and the size of the reply in bytes.
+
+    Some pools answer mining.authorize only once on a connection, so there may be nothing to read after the first.
+    Raises Skip if the pool answers none of the requests.
+    """
+    connection = await probe.session(job=False)
+    share = [NO_JOB, "00" * connection.extranonce2_size, "00000000", "00000000"]
+    for number, (method, params) in enumerate(
+        (("mining.authorize", [probe.pool.worker, probe.pool.password]), ("mining.submit", [probe.pool.worker, *share]))
+    ):
+        identifier = f"{number}" * 600
+        line = connection.compose_object(method, {"id": identifier, "method": method, "params": params})
+        await connection.send(line)
+        answer = await connection.reply_or_none(identifier, SILENCE)
+        if answer is not None:
+            return line, len(answer.line.data) + 1
+    raise Skip("the pool answers neither a second mining.authorize nor a share with an id of 600 characters")
 
 
 @check(

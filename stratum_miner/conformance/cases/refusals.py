@@ -5,8 +5,9 @@ Each share has one fault and is otherwise a valid new share, unless the check sa
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from stratum_miner.bitcoin.target import MAX_TARGET
@@ -39,6 +40,9 @@ from stratum_miner.work.job import Job
 
 check = Topic("shares")
 
+NEAR_HASHES = 2**28
+"""Maximum number of hashes that the check ERR-27 computes on average for a hash very near the share target, which
+takes some seconds. If more are necessary, the hash is not as near."""
 STRANGER = "somebody.else"
 """A worker name that no check authorizes."""
 BLOCK_PATIENCE = 30.0
@@ -137,7 +141,7 @@ def _height_of(found: FoundShare) -> str:
     expected="an error for a hash between 17/16 of the share target and twice this target",
 )
 async def target_too_wide(probe: Probe) -> CheckOutcome:
-    return await _just_above(probe, 17, 16, 2, 1)
+    return await _just_above(probe, Fraction(17, 16), Fraction(2))
 
 
 @check(
@@ -147,16 +151,20 @@ async def target_too_wide(probe: Probe) -> CheckOutcome:
     level=MUST,
     kinds=(WORK,),
     seconds=2 * RENEWAL,
-    expected="an error for a hash between 257/256 and 17/16 of the share target",
+    expected="an error for a hash between 65/64 and 17/16 of the share target; some pools tolerate one percent",
 )
 async def target_slightly_too_wide(probe: Probe) -> CheckOutcome:
-    return await _just_above(probe, 257, 256, 17, 16)
+    # Near the lower limit, the check also finds a target that is too wide by little more than a 64th. It goes further
+    # up only if the hashes would take too long.
+    return await _just_above(probe, Fraction(65, 64), Fraction(49, 48), Fraction(17, 16))
 
 
-async def _just_above(probe: Probe, *limits: int) -> CheckOutcome:
-    """Submit a share that is valid except for its hash, which is above the share target: it lies between the share
-    target times ``limits[0] / limits[1]`` and the share target times ``limits[2] / limits[3]``. The pool passes if it
-    rejects the share.
+async def _just_above(probe: Probe, lowest: Fraction, *highest: Fraction) -> CheckOutcome:
+    """Submit a share that is valid except for its hash, which is above the share target. The pool passes if it rejects
+    the share.
+
+    The hash lies between the share target times ``lowest`` and the share target times the first of ``highest`` for
+    which the search takes few enough hashes.
 
     The share is of a job whose share target is beyond doubt, and it is no block.
     """
@@ -167,16 +175,7 @@ async def _just_above(probe: Probe, *limits: int) -> CheckOutcome:
         if job is None:
             return skipped(f"the pool sent no second job with its newest difficulty within {RENEWAL:g} s")
         known = len(connection.difficulties)
-        above = max(job.share_target * limits[0] // limits[1], job.network_target)
-        at_most = min(job.share_target * limits[2] // limits[3], MAX_TARGET)
-        if at_most <= above:
-            return skipped("on this block chain, every hash that is just above the share target is a block")
-        expected = 2**256 / (at_most - above)
-        if expected > MOST_HASHES:
-            return skipped(
-                f"such a hash takes {expected:,.0f} hashes on average, and the check computes at most {MOST_HASHES:,}. "
-                "Lower the pool's share difficulty"
-            )
+        above, at_most = _band(job, lowest, highest)
         found = await probe.find(connection, job, above=above, at_most=at_most)
         if connection.is_stale(job) or len(connection.difficulties) > known:
             continue
@@ -184,6 +183,26 @@ async def _just_above(probe: Probe, *limits: int) -> CheckOutcome:
         if len(connection.difficulties) == known and not await probe.made_stale(connection, job, answer):
             return expect_rejected(answer, f"a share with {_height_of(found)} at difficulty {job.share_difficulty:g}")
     return skipped(f"each of {TRIES} shares met a new block or a new difficulty")
+
+
+def _band(job: Job, lowest: Fraction, highest: Sequence[Fraction]) -> tuple[int, int]:
+    """Return the range of hashes for ``_just_above``. Raises Skip if there is none, or if such a hash takes more than
+    ``MOST_HASHES``."""
+    above = max(int(job.share_target * lowest), job.network_target)
+    expected = 0.0
+    for factor in highest:
+        at_most = min(int(job.share_target * factor), MAX_TARGET)
+        if at_most <= above:
+            continue
+        expected = 2**256 / (at_most - above)
+        if expected <= (MOST_HASHES if factor == highest[-1] else NEAR_HASHES):
+            return above, at_most
+    if not expected:
+        raise Skip("on this block chain, every hash that is just above the share target is a block")
+    raise Skip(
+        f"such a hash takes {expected:,.0f} hashes on average, and the check computes at most {MOST_HASHES:,}. Lower "
+        "the pool's share difficulty"
+    )
 
 
 @check(
