@@ -307,7 +307,7 @@ def _check_alone(header: BlockHeader, coinbase: Transaction) -> None:
 def _check_coinbase(coinbase: Transaction, height: int, median_time: int) -> None:
     """Check the coinbase of a block at ``height``, whose previous blocks have this median time. Raises _Rejected."""
     limit = height if coinbase.lock_time < _LOCK_TIME_THRESHOLD else median_time
-    if coinbase.lock_time >= limit and coinbase.lock_time and coinbase.inputs[0].sequence != _FINAL_SEQUENCE:
+    if coinbase.lock_time >= limit and coinbase.inputs[0].sequence != _FINAL_SEQUENCE:
         raise _Rejected("bad-txns-nonfinal")
     if not coinbase.inputs[0].script.startswith(push_height(height)):
         raise _Rejected("bad-cb-height")
