@@ -155,7 +155,8 @@ class Probe:
         if not all(each.kept_all for each in told):
             return ()
         secret = len(self.pool.password) >= SHORTEST
-        return tuple(without_password(bytes(each.sent)) if secret else bytes(each.sent) for each in told if each.sent)
+        sent = [without_password(bytes(each.sent)) if secret else bytes(each.sent) for each in told]
+        return tuple(filter(None, sent)) or tuple(sent[:1])
 
     @property
     def sends_ids_of_the_pool(self) -> bool:

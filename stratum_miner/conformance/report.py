@@ -109,12 +109,11 @@ def _check(pool: str, result: Result) -> dict[str, Any]:
 def table(cases: Sequence[Case]) -> str:
     """Return the checks as a Markdown table, for docs/reference/conformance.md."""
     rows = [
-        f"| {case.id} | {case.level.value} | {case.kind} | {case.requirement} | {case.expected} |".replace("||", "|")
+        f"| {case.id} | {case.level.value} | {case.kind} | {case.requirement} | {case.expected} | {case.hurts} |"
         for case in cases
     ]
-    return (
-        "\n".join(["| check | level | class | requirement | allowed results |", "|---|---|---|---|---|", *rows]) + "\n"
-    )
+    heads = "| check | level | class | requirement | allowed results | whom a failure hurts |"
+    return "\n".join([heads, "|---|---|---|---|---|---|", *rows]) + "\n"
 
 
 def counts_as_failure(result: Result, strict: bool) -> bool:

@@ -25,8 +25,7 @@ mark is missing, because csh replaces it even between single quotes."""
 def commands(pool: str, result: Result) -> list[str]:
     """Return a command for each connection of the check on which it sent something else. ``pool`` is the pool's URL.
 
-    The list is empty if the check needs shares or the node, if it sent nothing or more than ``LONGEST`` bytes, or if
-    ``pool`` is no URL.
+    The list is empty if ``result.sent`` is empty or longer than ``LONGEST`` bytes, or if ``pool`` is no URL.
     """
     connect = _connect(pool)
     if connect is None or not result.sent or max(map(len, result.sent)) > LONGEST:

@@ -12,6 +12,8 @@ from stratum_miner.reports.page import document, paragraph
 
 SHORT = 240
 """Maximum number of characters of a line in the transcript of a check that did not fail."""
+ENDS = 15
+"""Number of lines that are shown of the beginning and of the end of such a transcript."""
 _STYLE = """
 .topic { text-transform: capitalize; }
 .tally { display: flex; flex-wrap: wrap; gap: .6rem; padding: 0; margin: 1rem 0; list-style: none; }
@@ -122,9 +124,15 @@ def _evidence(pool: str, result: Result, unfolded: bool) -> str:
     bound = "; the ids in it are those of this run" if result.session_bound else ""
     shown = paragraph(f"To send this again, paste into a terminal (Ctrl-C ends it{bound}):", "soft") if again else ""
     shown += "".join(f'<pre class="command">{escape(command)}</pre>' for command in again)
-    lines = result.transcript if unfolded else map(_shortened, result.transcript)
+    lines = result.transcript if unfolded else _extract(result.transcript)
     return shown + (f"<pre>{escape(chr(10).join(lines))}</pre>" if result.transcript else "")
 
 
-def _shortened(line: str) -> str:
-    return line if len(line) <= SHORT else f"{line[:SHORT]}… ({len(line) - SHORT} more characters, see --json)"
+def _extract(transcript: Sequence[str]) -> list[str]:
+    """Return the first and the last lines of a transcript, none of them longer than ``SHORT`` characters."""
+    lines = [
+        line if len(line) <= SHORT else f"{line[:SHORT]}… ({len(line) - SHORT} more characters, see --json)"
+        for line in transcript
+    ]
+    left_out = len(lines) - 2 * ENDS
+    return lines if left_out <= 0 else [*lines[:ENDS], f"… ({left_out} more lines, see --json)", *lines[-ENDS:]]

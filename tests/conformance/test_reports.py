@@ -144,6 +144,11 @@ def test_the_transcript_of_a_check_that_passed_is_cut_on_the_page() -> None:
     text = page(POOL, [Result(CASES["FRM-01"], passed("ok"), 1.0, ("y" * 1000,))], 1.0)
     assert "y" * 240 + "… (760 more characters, see --json)" in text
     assert "y" * 241 not in text
+    lines = tuple(f"line {number}." for number in range(100))
+    text = page(POOL, [Result(CASES["FRM-01"], passed("ok"), 1.0, lines)], 1.0)
+    assert "line 14.\n… (70 more lines, see --json)\nline 85." in text
+    text = page(POOL, [Result(CASES["FRM-01"], failed("no"), 1.0, lines)], 1.0)
+    assert "\n".join(lines) in text
 
 
 def test_junit() -> None:

@@ -82,8 +82,9 @@ async def test_what_a_check_sent(autojump_clock: Clock, run_check: RunCheck) -> 
 
 
 async def test_what_cannot_be_sent_again(autojump_clock: Clock, run_check: RunCheck) -> None:
-    for identifier in ("SH-01", "JOB-13", "FRM-02", "FRM-17"):
+    for identifier in ("SH-01", "JOB-13", "FRM-01", "FRM-02", "FRM-17", "LD-16"):
         assert (await run_check(identifier)).sent == (), identifier
+    assert (await run_check("HS-16")).sent == (b"",), "it only waits"
     assert (await run_check("ERR-24")).session_bound is False
     assert (await run_check("ERR-23")).session_bound is True
 
