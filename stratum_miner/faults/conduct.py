@@ -12,6 +12,7 @@ import trio
 
 from stratum_miner.faults.outcome import FaultOutcome, FaultVerdict
 from stratum_miner.faults.raw_miner import USER_AGENT, RawMinerPlan, open_logged_in_miner, open_raw_miner, reply_text
+from stratum_miner.faults.share_faults import FaultNotPossible
 from stratum_miner.faults.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS
 from stratum_miner.stratum import envelope
 from stratum_miner.stratum.client_messages import Subscribe
@@ -86,8 +87,30 @@ async def _reconnect_storm(plan: RawMinerPlan, _rng: Random) -> FaultOutcome:
     bystander = await _is_served(plan)
     subscribed = f"{len(seen)} of {STORM_CONNECTIONS} connections subscribed, with {len(set(seen))} extranonces"
     text = f"{subscribed}; another miner afterwards: {bystander}"
+    if len(set(seen)) < len(seen):
+        is_shared, shown = await _work_of_open_sessions(plan)
+        text = f"{text}; {shown}"
+        if is_shared:
+            return FaultOutcome("reconnect-storm", FaultVerdict.HARMED, text)
     verdict = FaultVerdict.SERVED if bystander == _SERVED and len(seen) == STORM_CONNECTIONS else FaultVerdict.CLOSED
     return FaultOutcome("reconnect-storm", verdict if bystander == _SERVED else FaultVerdict.HARMED, text)
+
+
+async def _work_of_open_sessions(plan: RawMinerPlan) -> tuple[bool, str]:
+    """Open two sessions at the same time. Return whether both got the same coinb1, extranonce1 and coinb2 in jobs on
+    the same block, and a text that says so. A pool that gives an extranonce1 again after the end of a session, or
+    gives each session a coinbase of its own, harms nobody by it."""
+    try:
+        async with open_logged_in_miner(plan) as first, open_logged_in_miner(plan) as second:
+            await first.wait_for_work(plan.new_block)
+            await second.wait_for_work(plan.new_block)
+            if first.work is None or second.work is None:
+                return False, "two sessions got no jobs that could be compared"
+            if first.work == second.work:
+                return True, "two sessions that were open at the same time got the same coinb1, extranonce1 and coinb2"
+    except FaultNotPossible as error:
+        return False, f"no two sessions could be compared: {error}"
+    return False, "two sessions that were open at the same time got different work"
 
 
 async def _forged_resume(plan: RawMinerPlan, rng: Random) -> FaultOutcome:

@@ -52,6 +52,8 @@ async def _bad_share(plan: RawMinerPlan, fault: ShareFault, rng: Random) -> Faul
         elif fault.name == "stale":
             await miner.next_block(plan.new_block)
             good = replace(good, outdated=good.submit)
+        elif fault.name == "below-target":
+            good = replace(good, near=await miner.near_miss())
         answer = await miner.ask(await trio.to_thread.run_sync(fault.spoil, good, rng))
         verdict = _verdict(fault, answer)
         if answer is None or fault.name in ("stale", "duplicate"):

@@ -18,7 +18,7 @@ import trio
 from stratum_miner.backends.cpu.choice import MEASURE_AGAIN_HINT, TOO_LONG_FACTOR, Choice, choose
 from stratum_miner.backends.cpu.kernels import Search
 from stratum_miner.bitcoin.header import GENERAL_PURPOSE_MASK, BlockHeader
-from stratum_miner.bitcoin.target import expected_hashes, target_from_difficulty
+from stratum_miner.bitcoin.target import MAX_TARGET, expected_hashes, hash_value, target_from_difficulty
 from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.faults.share_faults import FaultNotPossible, GoodShare
 from stratum_miner.faults.wire_faults import WireFault
@@ -30,7 +30,7 @@ from stratum_miner.stratum.extensions import VersionRolling
 from stratum_miner.stratum.pool_messages import Notify, SetDifficulty
 from stratum_miner.stratum.results import SubscribeResult
 from stratum_miner.stratum_job import job_of
-from stratum_miner.work.job import Job, Origin, PoolKey
+from stratum_miner.work.job import CoinbaseBody, Job, Origin, PoolKey
 from stratum_miner.work.space import SearchSpace
 from stratum_miner.work.unit import NONCE_SPACE
 
@@ -39,6 +39,8 @@ PATIENCE = 10.0
 MOST_SECONDS = 60.0
 """Finding one share should take at most this many seconds on average. The miner also searches if the expected
 time is up to TOO_LONG_FACTOR times as long, because the measured hash rate may be too low."""
+NEAR_SECONDS = 10.0
+"""Finding a hash just above the target should take at most this many seconds on average."""
 SLICE_SECONDS = 0.1
 RECEIVE_SIZE = 64 << 10
 USER_AGENT = "stratum_miner-misbehave/1"
@@ -152,6 +154,41 @@ class RawMiner:
         submit = await self._find(job, job.share_target)
         choice = await trio.to_thread.run_sync(choose)
         return GoodShare(submit=submit, job=job, search=partial(_nonce_of, choice, job.share_target))
+
+    async def near_miss(self) -> Submit | None:
+        """Find a share of the current job that is valid except for its hash, which lies between 65/64 and 17/16 of the
+        target. Return None if there is no such hash, or if the search would take more than ``NEAR_SECONDS``.
+
+        A pool whose target is somewhat too wide accepts such a share. One part in 64 is tolerated, because NOMP
+        deliberately accepts one percent more.
+        """
+        job = self._job
+        if job is None:
+            return None
+        above, at_most = job.search_target * 65 // 64, min(job.search_target * 17 // 16, MAX_TARGET)
+        choice = await trio.to_thread.run_sync(choose)
+        if at_most <= above or 2**256 / (at_most - above) > NEAR_SECONDS * choice.hash_rate:
+            return None
+        while True:
+            found = await self._find(job, at_most)
+            version = job.version & ~job.version_mask | (found.version_bits or 0)
+            header = job.header(found.extranonce2, found.ntime, found.nonce, version)
+            if hash_value(header.digest()) > above:
+                return found
+
+    @property
+    def work(self) -> tuple[bytes, bytes, bytes, bytes] | None:
+        """The previous block, the coinbase before the extranonces, the extranonce1 and the coinbase after them, of the
+        current job. Two miners with the same work compute the same hashes. None if there is no job yet."""
+        match self._job:
+            case Job(body=CoinbaseBody() as body, previous_hash=previous):
+                return previous, body.prefix, body.extranonce1, body.suffix
+        return None
+
+    async def wait_for_work(self, seconds: float) -> None:
+        """Wait up to ``seconds`` for the first job, or for the end of the connection."""
+        with trio.move_on_after(seconds):
+            await self._until(lambda: self._job is not None or self._closed)
 
     async def _find(self, job: Job, target: int) -> Submit:
         if job is not self._searched:

@@ -76,6 +76,9 @@ class GoodShare:
     previous block as ``job``, so the share is not stale."""
     outdated: Submit | None = None
     """For the fault "stale": a valid share that was never sent, and whose job a new block has made outdated."""
+    near: Submit | None = None
+    """For the fault "below-target": a share that is valid except for its hash, which is just above the target. None if
+    no such share was looked for, or it would take too long to find. The hash may then be far above the target."""
     search: NonceSearch
     """For faults that change the header: finds a nonce for the changed header. May take as long as finding a share."""
 
@@ -133,6 +136,8 @@ def _duplicate(good: GoodShare, _rng: Random) -> Submit:
 
 
 def _below_target(good: GoodShare, rng: Random) -> Submit:
+    if good.near is not None:
+        return good.near
     submit, job = good.submit, good.job
     header = _header(good, submit)
     first = rng.getrandbits(32)

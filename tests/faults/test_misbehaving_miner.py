@@ -1,5 +1,6 @@
 """Our pool holds out against every fault of a miner, and one that does not is told."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -9,6 +10,8 @@ import pytest
 import trio
 import trio.testing
 
+from stratum_miner.bitcoin.target import hash_value
+from stratum_miner.capture.lines import LineSplitter
 from stratum_miner.downstream.validator import ShareValidator
 from stratum_miner.faults.misbehaving_miner import MINER_FAULTS, misbehave
 from stratum_miner.faults.outcome import FaultVerdict
@@ -67,6 +70,59 @@ async def test_a_pool_that_takes_anything_is_told() -> None:
         outcome = await misbehave(RawMinerPlan(dial=dialling(port), worker_name="mallory"), "below-target")
         assert outcome.verdict is FaultVerdict.ACCEPTED
         assert not outcome.is_good
+
+
+@pytest.mark.parametrize(("numerator", "denominator"), [(2, 1), (17, 16)])
+async def test_a_pool_whose_target_is_too_wide_is_told(
+    numerator: int, denominator: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "stratum_miner.downstream.validator._meets_target",
+        lambda solution: hash_value(solution.digest) <= solution.job.target * numerator // denominator,
+    )
+    async with planned(network_difficulty=1.0, difficulty=1e-7) as (_, _, plan):
+        assert (await misbehave(plan, "below-target")).verdict is FaultVerdict.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("coinbases", "verdict", "words"),
+    [
+        ("same", FaultVerdict.HARMED, "got the same coinb1, extranonce1 and coinb2"),
+        ("own", FaultVerdict.SERVED, "got different work"),
+    ],
+)
+async def test_one_extranonce1_harms_only_with_one_coinbase(coinbases: str, verdict: FaultVerdict, words: str) -> None:
+    count = 0
+
+    async def serve(stream: trio.abc.Stream, number: int) -> None:
+        splitter = LineSplitter()
+        while data := await stream.receive_some():
+            for line in splitter.feed(bytes(data)):
+                request = json.loads(line)
+                result: Any = [[["mining.notify", "1"]], "aabbccdd", 4] if "subscribe" in request["method"] else True
+                await stream.send_all(
+                    json.dumps({"id": request["id"], "result": result, "error": None}).encode() + b"\n"
+                )
+                if request["method"] == "mining.authorize":
+                    coinb1 = f"{number if coinbases == 'own' else 0:08x}"
+                    job = ["1", "00" * 32, coinb1, "00", [], "20000000", "207fffff", "68000000", True]
+                    notify = {"id": None, "method": "mining.notify", "params": job}
+                    await stream.send_all(json.dumps(notify).encode() + b"\n")
+
+    async with trio.open_nursery() as nursery:
+
+        async def dial() -> trio.abc.Stream:
+            nonlocal count
+            count += 1
+            near, far = trio.testing.memory_stream_pair()
+            nursery.start_soon(serve, far, count)
+            await trio.lowlevel.checkpoint()
+            return near
+
+        outcome = await misbehave(RawMinerPlan(dial=dial, worker_name="mallory"), "reconnect-storm")
+        nursery.cancel_scope.cancel()
+    assert outcome.verdict is verdict, outcome
+    assert words in outcome.answer
 
 
 @pytest.mark.parametrize("fault", ["ntime", "ntime-before-job", "version-bits-outside-mask"])
