@@ -1,15 +1,22 @@
 """Functions that several checks use. Some act on a connection, others decide on a verdict."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import trio
 
 from stratum_miner.bitcoin.target import MAX_TARGET, target_from_difficulty
 from stratum_miner.conformance.coinbase import body_of
 from stratum_miner.conformance.connection import PATIENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer
-from stratum_miner.conformance.outcome import CheckOutcome, Skip, failed, passed
+from stratum_miner.conformance.outcome import CheckOutcome, Skip, failed, passed, skipped
 from stratum_miner.conformance.probe import FIRST_JOB_PATIENCE, RENEWAL, FoundShare, Probe
 from stratum_miner.work.job import Job
 from stratum_miner.work.quantile import rank
+
+LAG = 0.1
+"""If the operating system delayed this process for more than this number of seconds (``measured_lag``), a check does
+not blame the pool for being slow, because a busy computer may be the cause."""
 
 
 def replied_once(connection: ProbeConnection, requests: list[int | str]) -> CheckOutcome:
@@ -45,6 +52,34 @@ def granted_mask(connection: ProbeConnection) -> int:
     if not connection.job.version_mask:
         raise Skip("the pool does not grant version rolling")
     return connection.job.version_mask
+
+
+@asynccontextmanager
+async def measured_lag() -> AsyncIterator[list[float]]:
+    """While the body of the ``async with`` statement runs, let a task of this process sleep for short times, and
+    measure by how many seconds the task wakes up too late. The yielded list contains all these delays."""
+    late = [0.0]
+
+    async def watch() -> None:
+        while True:
+            due = trio.current_time() + 0.05
+            await trio.sleep_until(due)
+            late.append(trio.current_time() - due)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        yield late
+        nursery.cancel_scope.cancel()
+
+
+def is_quick(quick: bool, lag: Sequence[float], actual: str) -> CheckOutcome:
+    """Return the outcome PASSED if the pool was quick, otherwise FAILED. But if this process was delayed by more than
+    ``LAG``, a slow pool proves nothing: return the outcome SKIPPED. ``lag`` comes from ``measured_lag``."""
+    if not quick and max(lag) > LAG:
+        return skipped(
+            f"{actual}; but this process was delayed by {max(lag):.2f} s itself, so this says nothing about the pool"
+        )
+    return (passed if quick else failed)(actual)
 
 
 def percentile_95(values: Sequence[float]) -> float:
@@ -103,14 +138,18 @@ def job_of_settled_difficulty(connection: ProbeConnection) -> Job | None:
 
 
 async def change_difficulty(probe: Probe, connection: ProbeConnection, difficulty: float) -> bool:
-    """Suggest ``difficulty`` to the pool. Return whether the pool then changed the share difficulty and sent a job with
-    the changed difficulty."""
+    """Suggest ``difficulty`` to the pool. Return whether the pool then raised or lowered the share difficulty, as
+    suggested, and sent a job with the changed difficulty."""
     before = connection.job.share_difficulty
+
+    def is_as_suggested(now: float | None) -> bool:
+        return now is not None and (now > before if difficulty > before else now < before)
+
     await connection.listen(1.1)  # stratum-miner's pool changes a difficulty at most once a second
     await connection.send_request("mining.suggest_difficulty", difficulty)
-    if not await connection.wait_until(lambda: connection.difficulty != before, PATIENCE):
+    if not await connection.wait_until(lambda: is_as_suggested(connection.difficulty), PATIENCE):
         return False
-    return await connection.wait_until(lambda: connection.job.share_difficulty != before, RENEWAL)
+    return await connection.wait_until(lambda: is_as_suggested(connection.job.share_difficulty), RENEWAL)
 
 
 async def wait_for_second_job(connection: ProbeConnection) -> None:
@@ -119,6 +158,22 @@ async def wait_for_second_job(connection: ProbeConnection) -> None:
     known = len(connection.jobs)
     if not await connection.wait_until(lambda: len(connection.jobs) > known, RENEWAL):
         raise Skip(f"the pool sent no second job within {RENEWAL:g} s")
+
+
+async def share_above(probe: Probe, connection: ProbeConnection, job: Job, before: float) -> FoundShare:
+    """Return a share as ``share_between`` does, for a job whose difficulty has risen from ``before``. Raises Skip if
+    the pool has lowered the difficulty again meanwhile."""
+    if job.share_difficulty <= before:
+        raise Skip("the pool lowered the difficulty again before the share was found")
+    return await share_between(probe, connection, job, before)
+
+
+async def share_below(probe: Probe, connection: ProbeConnection, job: Job, before: float) -> FoundShare:
+    """Return a share as ``share_between`` does, for a job whose difficulty has fallen from ``before``. Raises Skip if
+    the pool has raised the difficulty again meanwhile."""
+    if job.share_difficulty >= before:
+        raise Skip("the pool raised the difficulty again before the share was found")
+    return await share_between(probe, connection, job, before)
 
 
 async def share_between(probe: Probe, connection: ProbeConnection, job: Job, other: float) -> FoundShare:

@@ -216,6 +216,18 @@ def crowded(most: int) -> Changes:
     return {"raw": raw}
 
 
+def text_for_a_truncated_line() -> Changes:
+    """Answer a truncated line with a line of plain text."""
+    request = {"id": 99, "method": "mining.subscribe", "params": []}
+
+    def change(_relayed: RelayedConnection, message: Message) -> list[Message | bytes] | None:
+        return [b"Invalid JSON, disconnecting\n"] if message.get("id") == 99 else None
+
+    return bytes_like(lambda data: b'"params": [\n' in data, json.dumps(request).encode() + b"\n") | {
+        "to_client": change
+    }
+
+
 def refuses_with_20() -> Changes:
     """Refuse faulty shares with the code 20 and a text without a reason."""
 
@@ -294,6 +306,7 @@ WRONG: dict[str, Changes] = {
     "FRM-20": asked(_is("mining.unknown_to_everyone"), swallow),
     "FRM-21": asked(lambda message: not isinstance(message.get("params"), list), close),
     "FRM-22": asked(lambda message: "method" not in message, put(method="mining.ping", params=[])),
+    "FRM-23": text_for_a_truncated_line(),
     "HS-01": reply_to("mining.subscribe", lambda message: message["result"].__setitem__(2, "eight")),
     "HS-02": asked(lambda message: message.get("params") == [], close),
     "HS-03": reply_to("mining.subscribe", lambda message: message["result"].__setitem__(2, 3)),

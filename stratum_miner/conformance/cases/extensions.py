@@ -19,7 +19,7 @@ from stratum_miner.conformance.outcome import (
     skipped,
 )
 from stratum_miner.conformance.probe import AGENT, RENEWAL, Probe
-from stratum_miner.conformance.steps import change_difficulty, share_between, wait_for_second_job
+from stratum_miner.conformance.steps import change_difficulty, share_above, share_below, wait_for_second_job
 from stratum_miner.stratum import fields
 from stratum_miner.stratum.errors import FieldError
 
@@ -319,7 +319,7 @@ async def suggestion_is_told(probe: Probe) -> CheckOutcome:
         at = connection.job
         if at.share_difficulty < before:
             found, answer = await probe.find_and_submit(
-                connection, lambda job: share_between(probe, connection, job, before)
+                connection, lambda job: share_below(probe, connection, job, before)
             )
             changed = f"lowered the difficulty from {before:g} to {found.job.share_difficulty:g}"
             return (passed if answer.accepted else failed)(
@@ -328,7 +328,7 @@ async def suggestion_is_told(probe: Probe) -> CheckOutcome:
     if not await change_difficulty(probe, connection, before * 4):
         return skipped("the pool does not change the difficulty after mining.suggest_difficulty")
     await wait_for_second_job(connection)
-    found, answer = await probe.find_and_submit(connection, lambda job: share_between(probe, connection, job, before))
+    found, answer = await probe.find_and_submit(connection, lambda job: share_above(probe, connection, job, before))
     return (passed if answer.refused else failed)(
         f"the pool raised the difficulty from {before:g} to {found.job.share_difficulty:g} and answered a share "
         f"between both: {answer}"

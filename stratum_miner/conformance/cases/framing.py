@@ -1,4 +1,4 @@
-"""The checks FRM-01 to FRM-22: lines, JSON, request ids, and input that is not Stratum."""
+"""The checks FRM-01 to FRM-23: lines, JSON, request ids, and input that is not Stratum."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from typing import Any
 
 import trio
 
-from stratum_miner.conformance.case import INFO, INTRUSIVE, MUST, SHOULD, Topic
+from stratum_miner.conformance.case import CASES, INFO, INTRUSIVE, MUST, SHOULD, Topic
 from stratum_miner.conformance.connection import PATIENCE, SILENCE, ProbeConnection
 from stratum_miner.conformance.messages import Answer
 from stratum_miner.conformance.outcome import (
@@ -26,6 +26,7 @@ check = Topic("framing")
 FLOOD = 16 << 20
 """Number of bytes that are sent as one line without a line end. This is more than the socket buffers of both computers
 can hold together. On Linux, a receive buffer has at most 6 MiB, and a send buffer at most 4 MiB."""
+_TRUNCATED = b'{"id": 1, "method": "mining.subscribe", "params": [\n'
 _INTERNALS = re.compile(rb"Traceback|Exception|\bat .+:\d+|File \"|\.(?:py|js|go|rs|c|cs|php):\d+|stack", re.I)
 _CLIENT_HELLO = bytes.fromhex(
     "16030100a5010000a10303000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f000020cca8cca9c02fc030c02bc02cc013c009c014c00a009c009d002f0035c012000a0100005800000013001100000e6578616d706c652e756c666865696d000500050100000000000a000a0008001d001700180019000b00020100000d0012001004010403050105030601060302010203ff0100010000120000"
@@ -49,8 +50,8 @@ def _request(identifier: Any = 1, **others: Any) -> dict[str, Any]:
     hurts="A miner cannot read the line: many miners close the connection and lose the time of a new handshake.",
     level=MUST,
     is_last=True,
-    expected="every line is a JSON object, in the session of this check and in all other checks of the run; replies of "
-    "HTTP and TLS to clients that use these protocols do not count",
+    expected="every line is a JSON object, in the session of this check and in all checks of the run that are not "
+    "intrusive",
 )
 async def every_line_is_an_object(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
@@ -58,12 +59,39 @@ async def every_line_is_an_object(probe: Probe) -> CheckOutcome:
     unknown = await connection.send_request("mining.unknown_to_everyone")
     await connection.reply_or_none(unknown, SILENCE)
     probe.facts.note_lines("FRM-01", probe.connections)
-    bad = [f"{line} (check {identifier}; it is {line.problem})" for identifier, line in probe.facts.not_json.items()]
+    return _no_other_lines(probe, intrusive=False)
+
+
+@check(
+    "FRM-23",
+    "The pool should send one JSON object on every line also to a client that sends what no miner sends.",
+    hurts="A developer of a miner, or a user whose miner sends a malformed line, cannot read what is wrong with it.",
+    level=SHOULD,
+    kinds=(INTRUSIVE,),
+    is_last=True,
+    expected="every line is a JSON object, after a truncated line of this check and in all intrusive checks of the "
+    "run; replies of HTTP and TLS to clients that use these protocols do not count",
+)
+async def every_line_to_others(probe: Probe) -> CheckOutcome:
+    connection = await probe.connect()
+    await connection.send(_TRUNCATED)
+    await _first_reaction(connection, 2.0)
+    probe.facts.note_lines("FRM-23", probe.connections)
+    return _no_other_lines(probe, intrusive=True)
+
+
+def _no_other_lines(probe: Probe, *, intrusive: bool) -> CheckOutcome:
+    """Judge the lines that the pool sent to the checks of the run which are intrusive, or to those which are not."""
+    bad = [
+        f"{line} (check {identifier}; it is {line.problem})"
+        for identifier, line in probe.facts.not_json.items()
+        if (INTRUSIVE in CASES[identifier].kinds) is intrusive
+    ]
     if bad:
-        return failed(
-            f"the pool sent {'lines that are' if len(bad) > 1 else 'a line that is'} no JSON object: " + "; ".join(bad)
-        )
-    return passed(f"the pool sent {len(connection.lines)} lines in this session, and all lines of the run are objects")
+        one = "a line that is" if len(bad) == 1 else "lines that are"
+        return failed(f"the pool sent {one} no JSON object: {'; '.join(bad)}")
+    which = "intrusive checks" if intrusive else "checks that are not intrusive"
+    return passed(f"all lines that the pool sent to the {which} of this run are JSON objects")
 
 
 @check(
@@ -298,9 +326,7 @@ async def _first_reaction(connection: ProbeConnection, within: float = SILENCE) 
     expected="a closed connection, or an error with id null; the pool answers another session and a new connection",
 )
 async def truncated_json(probe: Probe) -> CheckOutcome:
-    return await _others_are_served(
-        probe, {"a truncated line": b'{"id": 1, "method": "mining.subscribe", "params": [\n'}
-    )
+    return await _others_are_served(probe, {"a truncated line": _TRUNCATED})
 
 
 async def _others_are_served(probe: Probe, faults: dict[str, bytes]) -> CheckOutcome:

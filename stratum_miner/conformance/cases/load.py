@@ -7,8 +7,7 @@ These checks are intrusive and run only on the user's own pool.
 import json
 import random
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import trio
 
@@ -28,7 +27,7 @@ from stratum_miner.conformance.outcome import (
 )
 from stratum_miner.conformance.pool_under_test import Unreachable
 from stratum_miner.conformance.probe import AGENT, NO_JOB, RENEWAL, FoundShare, Probe
-from stratum_miner.conformance.steps import percentile_95, repeats_work_of_ended
+from stratum_miner.conformance.steps import is_quick, measured_lag, percentile_95, repeats_work_of_ended
 from stratum_miner.network import files
 
 check = Topic("load")
@@ -60,9 +59,6 @@ STORM = 50
 """Number of blocks that the check LD-11 makes in a row."""
 KEPT_FILES = 100
 """Number of open files that this process needs besides the connections of a check."""
-LAG = 0.1
-"""If the operating system delayed this process for more than this number of seconds (measured by ``_lag``), the check
-LD-10 does not blame the pool for a late job, because the delay of the process may be the cause."""
 
 
 def _affordable(wanted: int) -> int:
@@ -251,7 +247,7 @@ async def _repeatable_request(probe: Probe) -> tuple[bytes, int]:
 async def request_flood(probe: Probe) -> CheckOutcome:
     other_session, flooder = await probe.session(), await probe.session()
     waited: list[float] = []
-    async with trio.open_nursery() as nursery:
+    async with measured_lag() as lag, trio.open_nursery() as nursery:
         nursery.start_soon(_flood, probe, flooder)
         for _ in range(2 * FLOOD_SECONDS):
             waited.append(await probe.reply_seconds(other_session))
@@ -259,9 +255,11 @@ async def request_flood(probe: Probe) -> CheckOutcome:
         nursery.cancel_scope.cancel()
     slow = percentile_95(waited)
     flood = flooder.ending or f"the pool answered {len(flooder.answers)} of them"
-    return (passed if slow < LATENCY else failed)(
+    return is_quick(
+        slow < LATENCY,
+        lag,
         f"during {FLOOD_RATE:,} requests per second, the pool answered 95 % of the requests of another session within "
-        f"{slow * 1000:.0f} ms; on the flooding connection, {flood}"
+        f"{slow * 1000:.0f} ms; on the flooding connection, {flood}",
     )
 
 
@@ -371,7 +369,7 @@ async def fan_out(probe: Probe) -> CheckOutcome:
         for _ in range(_affordable(FAN_OUT)):
             nursery.start_soon(one)
     known = {connection: len(connection.notifies) for connection in connections}
-    async with _lag() as lag:
+    async with measured_lag() as lag:
         for connection in connections:
             await connection.wait_until(lambda: len(connection.notifies) > known[connection], RENEWAL)  # noqa: B023  awaited in this turn
     late = [connection for connection in connections if len(connection.notifies) == known[connection]]
@@ -383,32 +381,9 @@ async def fan_out(probe: Probe) -> CheckOutcome:
         )
     times = [connection.notifies[known[connection]].line.seconds for connection in connections]
     spread = max(times) - min(times)
-    if spread >= SPREAD and max(lag) > LAG:
-        return skipped(
-            f"this process was delayed by {max(lag):.2f} s itself, so the spread of {spread:.2f} s says nothing about "
-            "the pool"
-        )
-    return (passed if spread < SPREAD else failed)(
-        f"{len(connections)} sessions received a new job within {spread * 1000:.0f} ms"
+    return is_quick(
+        spread < SPREAD, lag, f"{len(connections)} sessions received a new job within {spread * 1000:.0f} ms"
     )
-
-
-@asynccontextmanager
-async def _lag() -> AsyncIterator[list[float]]:
-    """While the body of the ``async with`` statement runs, let a task of this process sleep for short times, and
-    measure by how many seconds the task wakes up too late. The yielded list contains all these delays."""
-    late = [0.0]
-
-    async def watch() -> None:
-        while True:
-            due = trio.current_time() + 0.05
-            await trio.sleep_until(due)
-            late.append(trio.current_time() - due)
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(watch)
-        yield late
-        nursery.cancel_scope.cancel()
 
 
 @check(

@@ -32,6 +32,8 @@ from stratum_miner.conformance.steps import (
     expect_rejected,
     granted_mask,
     job_of_settled_difficulty,
+    share_above,
+    share_below,
     share_between,
     wait_for_second_job,
 )
@@ -225,11 +227,12 @@ async def grace(probe: Probe) -> CheckOutcome:
             return skipped("the pool does not raise the difficulty after mining.suggest_difficulty")
         if connection.is_stale(old):
             continue
-        found = await share_between(probe, connection, old, connection.job.share_difficulty)
+        raised = connection.job.share_difficulty
+        found = await share_between(probe, connection, old, raised)
         answer = await probe.submit(connection, found.params)
         if not await probe.made_stale(connection, old, answer):
             return (passed if answer.accepted else failed)(
-                f"the pool raised the difficulty from {old.share_difficulty:g} to {connection.job.share_difficulty:g} "
+                f"the pool raised the difficulty from {old.share_difficulty:g} to {raised:g} "
                 f"and answered a share of the earlier job, between both: {answer}"
             )
     return skipped(f"in each of {TRIES} sessions, the pool made the earlier job stale")
@@ -252,7 +255,7 @@ async def after_an_increase(probe: Probe) -> CheckOutcome:
     await wait_for_second_job(connection)
 
     async def make(job: Job) -> FoundShare:
-        return await share_between(probe, connection, job, before)
+        return await share_above(probe, connection, job, before)
 
     found, answer = await probe.find_and_submit(connection, make)
     return expect_rejected(
@@ -276,7 +279,7 @@ async def after_a_decrease(probe: Probe) -> CheckOutcome:
         return skipped("the pool does not lower the difficulty after mining.suggest_difficulty")
 
     async def make(job: Job) -> FoundShare:
-        return await share_between(probe, connection, job, before)
+        return await share_below(probe, connection, job, before)
 
     found, answer = await probe.find_and_submit(connection, make)
     return expect_accepted(

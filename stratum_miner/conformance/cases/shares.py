@@ -10,7 +10,14 @@ from stratum_miner.conformance.connection import ProbeConnection
 from stratum_miner.conformance.outcome import CheckOutcome, failed, observed, passed, skipped
 from stratum_miner.conformance.pool_under_test import ChainTip
 from stratum_miner.conformance.probe import RENEWAL, FoundShare, Probe
-from stratum_miner.conformance.steps import expect_accepted, granted_mask, percentile_95, replied_once
+from stratum_miner.conformance.steps import (
+    expect_accepted,
+    granted_mask,
+    is_quick,
+    measured_lag,
+    percentile_95,
+    replied_once,
+)
 from stratum_miner.work.job import Job
 
 check = Topic("shares")
@@ -352,8 +359,11 @@ async def block_below_share_difficulty(probe: Probe) -> CheckOutcome:
 async def latency(probe: Probe) -> CheckOutcome:
     connection = await probe.session()
     probe.search.afford(MEASURED * 2.0**256 / connection.job.share_target, f"{MEASURED} shares")
-    waited = [(await probe.find_and_submit(connection))[1].waited for _ in range(MEASURED)]
+    async with measured_lag() as lag:
+        waited = [(await probe.find_and_submit(connection))[1].waited for _ in range(MEASURED)]
     slow = percentile_95(waited)
-    return (passed if slow < LATENCY + connection.dial_seconds else failed)(
-        f"the pool answered 95 % of {MEASURED} shares within {slow * 1000:.1f} ms"
+    return is_quick(
+        slow < LATENCY + connection.dial_seconds,
+        lag,
+        f"the pool answered 95 % of {MEASURED} shares within {slow * 1000:.1f} ms",
     )
