@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from stratum_miner.testing.lab import (
         DifficultyGoal,
         Lab,
-        LabError,
         LabMiner,
         LabPool,
         LabTap,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
         sync_lab,
     )
     from stratum_miner.testing.scripted_node import EASY_BITS, HARD_BITS, ScriptedNode, make_template
-    from stratum_miner.testing.transcript import LabMessage, LabTimeout, TranscribedConnection, Transcript
+    from stratum_miner.testing.transcript import LabError, LabMessage, LabTimeout, TranscribedConnection, Transcript
     from stratum_miner.testing.work_source import ScriptedWorkSource
 
 _MODULES = {
@@ -50,7 +49,7 @@ _MODULES = {
     "EASY_BITS": "testing.scripted_node",
     "HARD_BITS": "testing.scripted_node",
     "Lab": "testing.lab",
-    "LabError": "testing.lab",
+    "LabError": "testing.transcript",
     "LabMessage": "testing.transcript",
     "LabMiner": "testing.lab",
     "LabPool": "testing.lab",

@@ -5,6 +5,8 @@ laboratory in a thread. Some methods wait for an event. Such a method returns as
 a time limit is exceeded. No method waits for a fixed time.
 """
 
+import errno
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -33,7 +35,7 @@ from stratum_miner.pool.nodes import open_node
 from stratum_miner.pool.nodes.base import Node
 from stratum_miner.pool.nodes.memory import MemoryNode
 from stratum_miner.testing.on_demand_backend import OnDemandBackend, ShareKind, why_impossible
-from stratum_miner.testing.transcript import LabMessage, LabTimeout, Transcript
+from stratum_miner.testing.transcript import LabError, LabMessage, LabTimeout, Transcript
 from stratum_miner.work.share_result import ShareOutcome, ShareResult
 
 TIMEOUT = 30.0
@@ -46,6 +48,10 @@ MOST_HASHES = 4e9
 """Maximum expected number of hashes per share: one processor core needs about a minute for them."""
 NEXT_BLOCK_SECONDS = 2.0
 """Time limit of the wait for a job on the next block, after the pool has accepted a block, in seconds."""
+STARTUP_SECONDS = 2.0
+"""Default time in seconds that a pool may take until a miner of the laboratory can connect to it."""
+RETRY_SECONDS = 1.0
+"""Pause of a miner of the laboratory before it tries again to connect, in seconds."""
 PAYOUT_SCRIPT = b"\x51"
 CONNECT_SECONDS = 10.0
 
@@ -53,10 +59,6 @@ T = TypeVar("T")
 DifficultyGoal: TypeAlias = float | Callable[[float], bool]
 """What to wait for: a share difficulty, or a function that takes a share difficulty and returns whether it is the
 wanted one."""
-
-
-class LabError(AssertionError):
-    """A part of the laboratory has failed, or cannot do what the test asks for. The text says which part and why."""
 
 
 class LabPool:
@@ -111,7 +113,7 @@ class LabMiner:
     ``transcript`` contains its messages, ``outcomes`` the results of its shares, ``error`` the exception that ended it.
     """
 
-    def __init__(self, settings: PoolSettings, *, seed: int) -> None:
+    def __init__(self, settings: PoolSettings, *, seed: int, startup: float = STARTUP_SECONDS) -> None:
         self.transcript = Transcript()
         self.error: Exception | None = None
         self.outcomes: list[ShareResult] = []
@@ -119,13 +121,18 @@ class LabMiner:
         """The share difficulty of the current job; None before the first job."""
         self._extended: bytes | None = None
         """The previous block of the last block that the pool accepted, until the next share is asked for."""
+        self._url = settings.url
+        self._startup = startup
+        self._connected = False
         self._backend = OnDemandBackend(seed=seed)
         self.miner = Miner(
             settings,
             [self._backend],
             weak_blocks=False,
             on_event=self._note,
-            options=ClientOptions(wrap=partial(record_connections, recorder=self.transcript)),
+            options=ClientOptions(
+                wrap=partial(record_connections, recorder=self.transcript), retry_pause=RETRY_SECONDS
+            ),
             first_extranonce2=_random(seed, 0).getrandbits(64),
         )
 
@@ -136,7 +143,30 @@ class LabMiner:
             await self.miner.run()
         except Exception as error:
             self.error = error
-            self.transcript.wake()
+            failure = LabError(f"the miner has stopped: {error}")
+            failure.__cause__ = error
+            self._fail(failure)
+
+    async def expect_connection(self) -> None:
+        """Let methods that wait raise LabError if the miner cannot connect to the pool within ``startup`` seconds. The
+        miner goes on trying; when it has connected, these methods wait again."""
+        await trio.sleep(self._startup)
+        if not self._connected:
+            _, _, reason = self.transcript.trouble.partition(": ")
+            place = f"{self._url.host}:{self._url.port}"
+            what = f"no connection to {place}: {reason or 'it did not answer'}"
+            if reason == os.strerror(errno.ECONNREFUSED):
+                what = f"connection refused by {place}"
+            self._fail(
+                LabError(
+                    f"{what} (tried for {self._startup:g} s). Is the pool running? If it needs more time, use pytest "
+                    "--stratum-startup 60s"
+                )
+            )
+
+    def _fail(self, failure: LabError) -> None:
+        self.transcript.failure = failure
+        self.transcript.wake()
 
     async def submit_one(self, within: float = TIMEOUT) -> ShareResult:
         """Find one share, submit it, and return its result: outcome, reason, latency and the share itself. The share is
@@ -235,12 +265,7 @@ class LabMiner:
             self._extended = None
 
     async def _until(self, condition: Callable[[], bool], what: str, within: float) -> None:
-        def check() -> LabMessage | None:
-            if self.error is not None:
-                raise LabError(f"the miner has stopped: {self.error}") from self.error
-            return _YES if condition() else None
-
-        await self.transcript.until(check, what, within)
+        await self.transcript.until(lambda: _YES if condition() else None, what, within)
 
     def _note(self, event: MinerEvent) -> None:
         if isinstance(event, ShareResult):
@@ -248,6 +273,8 @@ class LabMiner:
         elif isinstance(event, JobStarted):
             self.difficulty = event.job.share_difficulty
         elif isinstance(event, StateChanged):
+            if event.state in (ConnectionState.HANDSHAKE, ConnectionState.MINING) and not self._connected:
+                self._connected, self.transcript.failure = True, None
             if event.state is ConnectionState.WAITING:
                 self.transcript.trouble = event.detail
             elif event.state is ConnectionState.MINING:
@@ -286,8 +313,9 @@ class Lab:
     faults, rules and devices make the same random choices in both runs.
     """
 
-    def __init__(self, nursery: trio.Nursery, seed: int) -> None:
+    def __init__(self, nursery: trio.Nursery, seed: int, startup: float = STARTUP_SECONDS) -> None:
         self.seed = seed
+        self._startup = startup
         self._nursery = nursery
         self._made = 0
 
@@ -347,8 +375,11 @@ class Lab:
         if the URL is invalid.
         """
         settings = PoolSettings(url=PoolUrl.parse(url), worker_name=worker_name, password=password, **more)
-        miner = LabMiner(settings if tls is None else replace(settings, tls=tls), seed=self._seed())
+        miner = LabMiner(
+            settings if tls is None else replace(settings, tls=tls), seed=self._seed(), startup=self._startup
+        )
         self._nursery.start_soon(miner.run)
+        self._nursery.start_soon(miner.expect_connection)
         return miner
 
     async def fleet(self, url: str, count: int, *, worker_name: str = "alice", **more: Any) -> list[LabMiner]:
@@ -396,15 +427,16 @@ class Lab:
 
 
 @asynccontextmanager
-async def open_lab(seed: int = 0) -> AsyncIterator[Lab]:
+async def open_lab(seed: int = 0, *, startup: float = STARTUP_SECONDS) -> AsyncIterator[Lab]:
     """Open a laboratory for the duration of the ``with`` statement; at its end, everything in the laboratory is closed.
 
+    ``startup``: seconds that a pool may take until a miner can connect to it. If it takes longer, the test fails.
     An exception that is raised inside the statement is passed on as it is, not inside an exception group.
     """
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         try:
-            yield Lab(nursery, seed)
+            yield Lab(nursery, seed, startup)
         except Exception as error:
             failure = error
         nursery.cancel_scope.cancel()

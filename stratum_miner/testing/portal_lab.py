@@ -18,7 +18,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from stratum_miner.emulators import Emulator
 from stratum_miner.miner import MinerSnapshot
 from stratum_miner.pool import PoolSnapshot
-from stratum_miner.testing.lab import TIMEOUT, DifficultyGoal, Lab, LabMiner, LabPool, LabTap, open_lab
+from stratum_miner.testing.lab import STARTUP_SECONDS, TIMEOUT, DifficultyGoal, Lab, LabMiner, LabPool, LabTap, open_lab
 from stratum_miner.testing.lab_tls import LabTls
 from stratum_miner.testing.transcript import LabMessage
 from stratum_miner.work.share_result import ShareResult
@@ -207,14 +207,15 @@ class SyncLab:
 
 
 @contextmanager
-def sync_lab(seed: int, directory: Path) -> Iterator[SyncLab]:
+def sync_lab(seed: int, directory: Path, *, startup: float = STARTUP_SECONDS) -> Iterator[SyncLab]:
     """Open a laboratory in a thread for the duration of the ``with`` statement.
 
-    ``seed`` decides all random choices. Certificates are written to ``directory`` if a test uses TLS.
+    ``seed`` decides all random choices. ``startup`` is the number of seconds that a pool may take until a miner can
+    connect to it; if it takes longer, the test fails. Certificates are written to ``directory`` if a test uses TLS.
     """
     with (
         start_blocking_portal(backend="trio", name="stratum-lab") as portal,
-        portal.wrap_async_context_manager(open_lab(seed)) as lab,
+        portal.wrap_async_context_manager(open_lab(seed, startup=startup)) as lab,
     ):
         yield SyncLab(portal, lab, lambda: LabTls.create(directory))
 

@@ -11,6 +11,8 @@ import argparse
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,20 +32,37 @@ if TYPE_CHECKING:
 
 SHOWN = 40
 """Maximum number of protocol lines in the report of a failed test."""
+LONGEST_STARTUP = 3600.0
+"""Maximum of --stratum-startup, in seconds."""
+PACKAGE = Path(__file__).parent.parent
+LAB_ERRORS = "stratum_miner.testing.transcript"
+"""Name of the module with the errors of the laboratory. The plugin does not import the module, to start faster."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options ``--stratum-url`` and ``--stratum-seed``."""
+    """Add the options ``--stratum-url``, ``--stratum-startup`` and ``--stratum-seed``."""
     group = parser.getgroup("stratum", "Stratum pools and miners")
     group.addoption(
         "--stratum-url",
-        help="URL of the pool under test, such as stratum+tcp://127.0.0.1:3333. [default: a pool inside the test]",
+        metavar="URL",
+        help="URL of the pool under test, as in --stratum-url stratum+tcp://127.0.0.1:3333. Use stratum+ssl:// for "
+        "TLS. [default: a pool inside the test]",
         type=_checked_url,
         default=None,
     )
     group.addoption(
+        "--stratum-startup",
+        metavar="TIME",
+        help="Time in which a pool must accept connections, as in --stratum-startup 60s for a pool that was started "
+        "just before pytest. If it takes longer, the test fails. [default: 2s]",
+        type=_checked_time,
+        default=None,
+    )
+    group.addoption(
         "--stratum-seed",
-        help="Seed for the shares and the random choices of faults. The same seed gives the same ones. [default: 0]",
+        metavar="NUMBER",
+        help="Seed for the shares and the random choices of faults, as in --stratum-seed 7. The same seed gives the "
+        "same ones. [default: 0]",
         type=int,
         default=0,
     )
@@ -57,6 +76,15 @@ def _checked_url(text: str) -> str:
     except PoolUrlError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
+
+
+def _checked_time(text: str) -> float:
+    from stratum_miner.quantities import parse_duration  # noqa: PLC0415  only if the option is used
+
+    try:
+        return parse_duration(text, 0, LONGEST_STARTUP)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 @pytest.fixture
@@ -76,7 +104,9 @@ def stratum_lab(
     require("testing", "the fixtures of stratum_miner")
     from stratum_miner.testing.portal_lab import sync_lab  # noqa: PLC0415  loads trio, and needs the extra
 
-    with sync_lab(stratum_seed, tmp_path_factory.mktemp("stratum")) as lab:
+    startup = request.config.getoption("--stratum-startup")
+    given = {} if startup is None else {"startup": startup}
+    with sync_lab(stratum_seed, tmp_path_factory.mktemp("stratum"), **given) as lab:
         yield lab
 
 
@@ -161,10 +191,29 @@ def stratum_pool_miner_async(stratum_pool_miner: "SyncMiner") -> "AsyncMiner":
     return AsyncMiner(stratum_pool_miner)
 
 
+def _cut_before_package(traceback: TracebackType) -> None:
+    """Remove the frames of this package, and those that it called, from a traceback that begins in a test."""
+    while (following := traceback.tb_next) is not None:
+        if Path(following.tb_frame.f_code.co_filename).is_relative_to(PACKAGE):
+            traceback.tb_next = None
+            return
+        traceback = following
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the last protocol lines between pool and miner to the report of a failed test."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the last protocol lines between pool and miner to the report of a failed test. If the laboratory says why the
+    test failed, let the report begin with these words, and end at the line of the test that called the laboratory."""
+    failure = None if call.excinfo is None else call.excinfo.value
+    of_lab = type(failure).__module__ == LAB_ERRORS
+    if call.excinfo is not None and of_lab and not item.config.getoption("fulltrace"):
+        _cut_before_package(call.excinfo.tb)
     report = yield
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if of_lab and crash is not None:
+        crash.message = str(failure)
     if report.when == "call" and report.failed:
         for name in ("stratum_pool_miner", "stratum_pool"):
             part = getattr(item, "funcargs", {}).get(name)

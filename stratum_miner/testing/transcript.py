@@ -20,6 +20,10 @@ MAX_BYTES = 64 << 20
 """Maximum total number of bytes of the lines that are kept. Later messages are dropped."""
 
 
+class LabError(AssertionError):
+    """A part of the laboratory has failed, or cannot do what the test asks for. The text says which part and why."""
+
+
 class LabTimeout(AssertionError):  # noqa: N818  a test fails with it
     """The event that a test waits for did not happen in time. The text contains the last protocol lines."""
 
@@ -55,6 +59,8 @@ class Transcript:
         self.messages: list[LabMessage] = []
         self.trouble = ""
         """Why there is no connection to the pool, for the text of LabTimeout; empty if there is one."""
+        self.failure: LabError | None = None
+        """Why nothing more will come, so that a wait fails at once; None while something may come."""
         self._bytes = 0
         self._connections = 0
         self._given: dict[tuple[str, Side | None], int] = {}
@@ -104,10 +110,12 @@ class Transcript:
         """Wait until ``condition`` returns a message, and return that message.
 
         ``what`` describes the expected event in the text of the error. Raises LabTimeout if ``condition`` returns no
-        message within ``within`` seconds.
+        message within ``within`` seconds, and ``failure`` as soon as there is one.
         """
         with trio.move_on_after(within):
             while (message := condition()) is None:
+                if self.failure is not None:
+                    raise self.failure
                 await self._changed.wait()
             return message
         last = "\n".join(f"  {message}" for message in self.messages[-SHOWN:]) or "  none"

@@ -1,5 +1,6 @@
 """The laboratory: shares on demand, the same for the same seed, waits that say what they waited for."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ import trio
 from stratum_miner.capture.record import Side
 from stratum_miner.pool.nodes.memory import LOWEST_DIFFICULTY
 from stratum_miner.testing import Lab, LabError, LabMiner, LabTimeout, open_lab
+from stratum_miner.testing.lab import STARTUP_SECONDS
 from stratum_miner.testing.transcript import Transcript
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "pool-ci"
@@ -154,11 +156,37 @@ async def test_a_wait_that_fails_says_what_was_said() -> None:
             await miner.wait_for("mining.notify", within=0)
 
 
-async def test_a_wait_for_a_pool_that_is_down_says_why() -> None:
-    async with open_lab() as lab:
+async def test_a_pool_that_is_down_is_said_first_and_soon() -> None:
+    async with open_lab(startup=0.5) as lab:
         miner = await lab.miner("stratum+tcp://127.0.0.1:1")
-        with pytest.raises(LabTimeout, match=r"a job within 1 s, but .*\(next attempt .*Connection refused\)\."):
-            await miner.submit_one(within=1)
+        for wait in (miner.submit_one(), miner.wait_for("mining.notify"), miner.until_difficulty(1)):
+            with (
+                trio.fail_after(20),
+                pytest.raises(LabError, match=r"^connection refused by 127\.0\.0\.1:1 \(tried for"),
+            ):
+                await wait
+        nowhere = await lab.miner("stratum+tcp://nowhere.invalid:3333")
+        with trio.fail_after(20), pytest.raises(LabError, match=r"^no connection to nowhere\.invalid:3333: "):
+            await nowhere.submit_one()
+
+
+async def test_a_pool_that_comes_up_late_is_met_all_the_same() -> None:
+    """The miner goes on trying, and what is waited for then may come."""
+    async with open_lab(startup=0.1) as lab:
+        [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        port = listener.socket.getsockname()[1]
+        await listener.aclose()
+        miner = await lab.miner(f"stratum+tcp://127.0.0.1:{port}")
+        with pytest.raises(LabError):
+            await miner.submit_one()
+        [listener] = await trio.open_tcp_listeners(port, host="127.0.0.1")
+        with trio.fail_after(30):
+            await listener.accept()
+            while miner.transcript.failure is not None:
+                await trio.lowlevel.checkpoint()
+        with pytest.raises(LabTimeout):
+            await miner.submit_one(within=0)
+        await listener.aclose()
 
 
 async def test_a_miner_that_was_refused_tells_who_waits() -> None:
@@ -227,6 +255,35 @@ async def test_a_fleet_of_none_is_a_mistake() -> None:
     async with open_lab() as lab:
         with pytest.raises(ValueError, match=r"^fleet: expected a count of at least 1, got 0$"):
             await lab.fleet("stratum+tcp://127.0.0.1:1", 0)
+
+
+def test_a_failure_begins_with_what_happened_and_ends_at_the_test(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "def share(miner):\n    return miner.submit_one()\n"
+        "def test_it(stratum_pool_miner):\n    share(stratum_pool_miner)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--junitxml=j.xml",
+         "--stratum-url", "stratum+tcp://127.0.0.1:1", "--stratum-startup", "100ms"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "COLUMNS": "120"},
+    )  # fmt: skip
+    said = "connection refused by 127.0.0.1:1 (tried for 0.1 s)"
+    assert done.returncode == 1
+    assert f"FAILED test_it.py::test_it - {said}" in done.stdout
+    assert f'<failure message="{said}' in (tmp_path / "j.xml").read_text()
+    assert "return miner.submit_one()" in done.stdout
+    assert "portal_lab.py" not in done.stdout
+
+
+def test_the_options_are_in_the_help_of_pytest(pytestconfig: pytest.Config) -> None:
+    options = {
+        option: next(action for action in pytestconfig._parser.optparser._actions if option in action.option_strings)
+        for option in ("--stratum-url", "--stratum-startup", "--stratum-seed")
+    }
+    for option, action in options.items():
+        assert f"as in {option} " in (action.help or "")
+        assert "[default: " in (action.help or "")
+    assert f"[default: {STARTUP_SECONDS:g}s]" in (options["--stratum-startup"].help or "")
 
 
 def test_a_url_that_is_none_is_told_before_any_test(tmp_path: Path) -> None:
