@@ -120,6 +120,9 @@ class Emulator:
         self._wake = trio.Event()
         self._plugged = trio.Event()
         self._pulled_by_fault = False
+        self._last_baud: dict[str, int] = {}
+        """For each port, by name, the baud rate of the driver when bytes were last read from it. A port has no entry
+        until its driver has sent something."""
 
     # ---- called by the user of the emulator ---------------------------------------------------------------------
 
@@ -249,7 +252,7 @@ class Emulator:
                 continue
             data = terminal.read()  # includes what a driver wrote just before it closed the port
             if data:
-                self._model.receive(data, trio.current_time(), port=port, host_baud=terminal.baud)
+                self._model.receive(data, trio.current_time(), port=port, host_baud=self._sent_at(port, terminal.baud))
                 self._wake.set()
                 # do not read more while the line is busy, so that a driver has to wait as on a real line
                 await trio.sleep_until(self._model.uarts[port].receiving_until - MOST_UNDERWAY_S)
@@ -257,7 +260,20 @@ class Emulator:
                 if used:
                     self._model.port_closed(port, trio.current_time())
                 used = False
+                self._last_baud.pop(port, None)
                 await trio.sleep(POLLED_S)
+
+    def _sent_at(self, port: str, baud: int) -> int:
+        """Return the baud rate at which the driver sent the bytes that were read from a port just now. ``baud`` is the
+        rate that the driver has set on the terminal now.
+
+        A terminal keeps no record of the rate at which a byte was sent. On a real line, a driver can wait until a
+        command has been sent, and change its rate afterwards. Here, this program may get its turn only after that
+        change. If the rate has changed since bytes were last read, the bytes may have been sent at either rate, and
+        count as sent at the rate that the device understands.
+        """
+        before, self._last_baud[port] = self._last_baud.get(port, baud), baud
+        return before if self._model.understands(port, before) else baud
 
     async def _advance(self) -> None:
         while True:

@@ -191,7 +191,7 @@ class EmulatedDevice(ABC):
         self.counts.bytes_received += len(data)
         uart.receiving_until = max(uart.receiving_until, now) + uart.duration(len(data))
         self.catch_up(uart.receiving_until)  # the device continues its old work until the last bit has arrived
-        if not self._same_speed(uart, host_baud):
+        if not self.understands(port, host_baud):
             data = self.faults.random_other_bytes(data)
         if self.listens(port):
             self.parse(port, data, uart.receiving_until)
@@ -226,7 +226,7 @@ class EmulatedDevice(ABC):
         while self._sent and self._sent[0].at <= now:
             item = heapq.heappop(self._sent)
             self.counts.bytes_sent += len(item.data)
-            if not self._same_speed(self.uarts[item.port], host_baud(item.port)):
+            if not self.understands(item.port, host_baud(item.port)):
                 item = Transmission(item.at, item.port, self.faults.random_other_bytes(item.data))
             taken.append(item)
         return taken
@@ -269,11 +269,12 @@ class EmulatedDevice(ABC):
             at = uart.sending_until = max(uart.sending_until, answer.at) + uart.duration(len(data))
         heapq.heappush(self._sent, Transmission(at, answer.port, data))
 
-    @staticmethod
-    def _same_speed(uart: Uart, host_baud: int | None) -> bool:
-        if uart.baud is None or host_baud is None:
+    def understands(self, port: str, host_baud: int | None) -> bool:
+        """Return whether bytes arrive intact, in both directions, if the baud rate of the host is ``host_baud``."""
+        baud = self.uarts[port].baud
+        if baud is None or host_baud is None:
             return True
-        return abs(host_baud - uart.baud) <= uart.baud * BAUD_TOLERANCE
+        return abs(host_baud - baud) <= baud * BAUD_TOLERANCE
 
     # ---- searching ----------------------------------------------------------------------------------------------
 

@@ -18,6 +18,12 @@ GOLDEN = bytes.fromhex(
     "4679ba4ec99876bf4bfe086082b400254df6c356451471139a3afa71e48f544a" + "00" * 20 + "87320b1a1426674f2fa722ce"
 )
 ANSWER = bytes.fromhex("000187a2")
+WHO_IS_THERE = bytes.fromhex("55aa520500000a")
+"""Asks the chips of a BM1397 family for their ids."""
+COMPAC_F = "aa5513971800000006"
+"""The answer of a Compac F."""
+TO_1_5625_MBAUD = bytes.fromhex("55aa51090018000061311c")
+"""Makes the chip of a Compac F change its rate from 115200 baud."""
 
 
 class Port:
@@ -26,10 +32,13 @@ class Port:
     def __init__(self, path: str, speed: int = termios.B115200) -> None:
         self.fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(self.fd)
+        self.set_speed(speed)
+        termios.tcflush(self.fd, termios.TCIOFLUSH)
+
+    def set_speed(self, speed: int) -> None:
         attributes = termios.tcgetattr(self.fd)
         attributes[4] = attributes[5] = speed
         termios.tcsetattr(self.fd, termios.TCSANOW, attributes)
-        termios.tcflush(self.fd, termios.TCIOFLUSH)
 
     async def read(self, size: int) -> bytes:
         data = b""
@@ -238,7 +247,7 @@ async def test_a_device_with_two_ports_has_two_links(tmp_path: Path) -> None:
             ):
                 os.write(control.fd, bytes.fromhex(request))
                 assert (await control.read(4)).hex() == reply
-            os.write(data.fd, bytes.fromhex("55aa520500000a"))
+            os.write(data.fd, WHO_IS_THERE)
             assert (await data.read(9)).hex() == "aa5513700000000006"
     assert os.listdir(tmp_path) == []
 
@@ -246,14 +255,58 @@ async def test_a_device_with_two_ports_has_two_links(tmp_path: Path) -> None:
 async def test_closing_the_port_resets_chips_that_have_a_reset_line() -> None:
     async with timely(), emulated("compac-f") as device:
         with opened(device.path) as port:
-            os.write(port.fd, bytes.fromhex("55aa51090018000061311c"))  # 1.5625 Mbaud
+            os.write(port.fd, TO_1_5625_MBAUD)
             while device._model.uarts[""].baud == 115200:
                 await trio.lowlevel.checkpoint()
         while device._model.uarts[""].baud != 115200:
             await trio.lowlevel.checkpoint()
         with opened(device.path) as port:
-            os.write(port.fd, bytes.fromhex("55aa520500000a"))
-            assert (await port.read(9)).hex() == "aa5513971800000006"
+            os.write(port.fd, WHO_IS_THERE)
+            assert (await port.read(9)).hex() == COMPAC_F
+
+
+@pytest.mark.parametrize("read", ["before the driver changes its rate", "only afterwards, as on a busy machine"])
+async def test_a_change_of_the_rate_is_understood_whenever_it_is_read(read: str) -> None:
+    async with timely(), emulated("compac-f") as device:
+        with opened(device.path) as port:
+            os.write(port.fd, WHO_IS_THERE)
+            assert (await port.read(9)).hex() == COMPAC_F
+            os.write(port.fd, TO_1_5625_MBAUD)
+            while read.startswith("before") and device._model.uarts[""].baud == 115200:
+                await trio.lowlevel.checkpoint()
+            port.set_speed(termios.B1500000)
+            for _ in range(2):
+                os.write(port.fd, WHO_IS_THERE)
+                assert (await port.read(9)).hex() == COMPAC_F
+
+
+async def test_bytes_at_a_wrong_rate_are_not_understood() -> None:
+    async with timely(), emulated("compac-f") as device:
+        with opened(device.path) as port:
+            os.write(port.fd, WHO_IS_THERE)
+            assert (await port.read(9)).hex() == COMPAC_F
+            port.set_speed(termios.B1500000)
+            os.write(port.fd, WHO_IS_THERE)  # the driver may have sent these bytes before it changed its rate
+            assert (await port.read(9)).hex() != COMPAC_F
+            os.write(port.fd, WHO_IS_THERE)
+            while device.statistics().bytes_received < 3 * len(WHO_IS_THERE):
+                await trio.lowlevel.checkpoint()
+            assert device.statistics().commands == 2
+
+
+async def test_the_rate_of_a_driver_counts_for_no_later_driver() -> None:
+    async with timely(), emulated("compac-f") as device:
+        with opened(device.path) as port:
+            os.write(port.fd, TO_1_5625_MBAUD)
+            while device._model.uarts[""].baud == 115200:
+                await trio.lowlevel.checkpoint()
+        while device._model.uarts[""].baud != 115200:  # until the emulator has noticed that the port is closed
+            await trio.lowlevel.checkpoint()
+        with opened(device.path, termios.B9600) as port:
+            os.write(port.fd, WHO_IS_THERE)
+            while device.statistics().bytes_received < len(TO_1_5625_MBAUD) + len(WHO_IS_THERE):
+                await trio.lowlevel.checkpoint()
+            assert device.statistics().commands == 1
 
 
 async def test_a_flood_waits_for_the_wire() -> None:
