@@ -6,12 +6,15 @@ Four tasks run in one nursery:
 * The *feeder* sends work at the pace of the device, and at once when work changes.
 * The *reader* verifies and counts every nonce.
 * The *forwarder* sends the hits (nonces that reach the target of their unit) to the miner. While the channel to the
-  miner is full, the forwarder waits, and the reader can continue.
+  miner is full, the forwarder waits, and the reader can continue. The reader never waits for its turn between two
+  nonces that have arrived together. On a busy computer it could otherwise fall behind its device, further and further,
+  and would no longer know the work to which a late nonce belongs.
 * The *watch* checks health and sensors. If something is wrong, it lowers the frequency, or ends the run with an error
   that names the cause.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 import trio
@@ -26,14 +29,14 @@ from stratum_miner.backends.asic.readings import Readings
 from stratum_miner.backends.asic.safety import FrequencyGovernor, SafetyDecision, SafetyGuard, SafetyLevel, fan_percent
 from stratum_miner.backends.asic.tally import DeviceTally
 from stratum_miner.backends.asic.work_feed import WorkFeed
-from stratum_miner.backends.asic.work_history import VerifiedNonce, hashes_per_nonce
+from stratum_miner.backends.asic.work_history import ChipWork, VerifiedNonce, hashes_per_nonce
 from stratum_miner.work.unit import NonceFound
 
 log = structlog.get_logger(__name__)
 
 HITS_WAITING = 1024
-"""Largest number of verified nonces that wait for the forwarder. While this many wait, the reader waits before it adds
-another one. Chips find at most some hundreds a second."""
+"""Largest number of hits that wait for the forwarder. While this many wait, the reader waits before it adds another
+one. Chips find at most some hundreds a second."""
 WATCH_EVERY_S = 1.0
 """Seconds between two checks of health and sensors."""
 BUSY_ENOUGH = 0.9
@@ -50,6 +53,14 @@ class SafetyShutdown(DeviceError):  # noqa: N818  a condition of hardware
     def __init__(self, decision: SafetyDecision) -> None:
         super().__init__(decision.reason)
         self.decision = decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """A nonce for the miner, and the work to which it belongs. If the work becomes void, the nonce is worthless."""
+
+    work: ChipWork
+    found: NonceFound
 
 
 class NoWork(Exception):  # noqa: N818  a condition, not an error
@@ -89,7 +100,7 @@ class MiningRun:
         self._expect()
         self._show()
         self._feed.history = self._chain.history
-        send, receive = trio.open_memory_channel[VerifiedNonce](HITS_WAITING)
+        send, receive = trio.open_memory_channel[_Hit](HITS_WAITING)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._read, send)
             nursery.start_soon(self._forward, receive, found)
@@ -137,15 +148,19 @@ class MiningRun:
 
     # ---- nonces out -------------------------------------------------------------------------------------------
 
-    async def _read(self, hits: trio.MemorySendChannel[VerifiedNonce]) -> None:
+    async def _read(self, hits: trio.MemorySendChannel[_Hit]) -> None:
         while True:
             for reply in await self._chain.wire.replies():
-                if isinstance(reply, NonceReply):
-                    verified = self._count(reply)
-                    if verified is not None:
-                        self._is_blocked = True  # no nonces are read during ``send``: silence proves nothing
-                        await hits.send(verified)
-                        self._is_blocked = False
+                verified = self._count(reply) if isinstance(reply, NonceReply) else None
+                found = verified.nonce_found(self._name) if verified is not None else None
+                if verified is None or found is None:
+                    continue
+                try:
+                    hits.send_nowait(_Hit(verified.work, found))
+                except trio.WouldBlock:
+                    self._is_blocked = True  # no nonces are read during ``send``: silence proves nothing
+                    await hits.send(_Hit(verified.work, found))
+                    self._is_blocked = False
 
     def _count(self, reply: NonceReply) -> VerifiedNonce | None:
         """Verify and count a nonce. Return it if it is valid, new and not stale."""
@@ -186,13 +201,10 @@ class MiningRun:
             self._chain.forget_ticket()
         return 0.0
 
-    async def _forward(
-        self, hits: trio.MemoryReceiveChannel[VerifiedNonce], found: trio.MemorySendChannel[NonceFound]
-    ) -> None:
-        async for verified in hits:
-            hit = None if verified.is_stale else verified.nonce_found(self._name)
-            if hit is not None:
-                await found.send(hit)
+    async def _forward(self, hits: trio.MemoryReceiveChannel[_Hit], found: trio.MemorySendChannel[NonceFound]) -> None:
+        async for hit in hits:
+            if not hit.work.void:
+                await found.send(hit.found)
 
     # ---- health and safety ------------------------------------------------------------------------------------
 
