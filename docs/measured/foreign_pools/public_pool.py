@@ -107,11 +107,21 @@ def malformed_extranonce2_spoils_the_job(pool: Pool) -> bool:
         return refused(first) and all(refused(reply) for reply in again)
 
 
-@exchange("ERR-18", "It accepts version bits outside the mask that it granted.")
-def version_bits_outside_the_mask(pool: Pool) -> bool:
+def _takes_version_bits(pool: Pool, bits: int) -> bool:
+    """Whether the pool accepts a share with these version bits, which it did not grant."""
     with pool.joined(configure=True) as session:
         version = int(session.jobs[-1][5], 16)
-        return accepted(session.submit(session.share(version=version ^ 0x00000002), "00000002"))
+        return accepted(session.submit(session.share(version=version ^ bits), f"{bits:08x}"))
+
+
+@exchange("ERR-18", "It accepts the version bit 31, with which every node rejects the block.")
+def negative_version(pool: Pool) -> bool:
+    return _takes_version_bits(pool, 1 << 31)
+
+
+@exchange("ERR-32", "It accepts version bits outside the mask that it granted.")
+def version_bits_outside_the_mask(pool: Pool) -> bool:
+    return _takes_version_bits(pool, 1)
 
 
 @exchange("ERR-21", "It accepts a share with version bits that are not hex digits, as if they were zero.")
