@@ -101,7 +101,7 @@ def long_nonce_is_cut(pool: Pool) -> bool:
     return _taken_once(pool, "nonce")
 
 
-@exchange("ERR-17", "It accepts a share whose extranonce2 has a byte too many, and then refuses the share itself.")
+@exchange("ERR-31", "It accepts a share whose extranonce2 has a byte too many, and then refuses the share itself.")
 def long_extranonce2_is_cut(pool: Pool) -> bool:
     return _taken_once(pool, "extranonce2")
 

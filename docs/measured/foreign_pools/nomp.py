@@ -43,6 +43,14 @@ def unknown_method_is_unanswered(pool: Pool) -> bool:
         return session.listen(5) == [] and "result" in session.subscribe()
 
 
+@exchange("HS-11", "Once a job has been sent again, the first job of a new session has clean_jobs false.")
+def first_job_is_not_clean(pool: Pool) -> bool:
+    with pool.joined() as session:
+        session.next_job()
+    with pool.joined() as session:
+        return session.jobs[0][8] is False
+
+
 @exchange("HS-16", "A connection on which the client sends nothing is still open after 130 s.")
 def idle_connection_stays_open(pool: Pool) -> bool:
     with pool.connect() as session:
