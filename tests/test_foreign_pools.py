@@ -1,6 +1,8 @@
 """The exchanges by hand in docs/measured/foreign_pools, tried on our own pool."""
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import trio
@@ -12,6 +14,8 @@ from stratum_miner.pool import PoolConfig, open_pool
 from stratum_miner.testing.scripted_node import HARD_BITS, ScriptedNode, make_template
 from tests.network.free_port import free_port
 
+PAGE = Path(__file__).parents[1] / "docs" / "measured" / "foreign-pools.md"
+ROW = re.compile(r"^\| ([A-Z0-9, -]+) \| [A-Z, ]+ \| (.+) \| `([a-z0-9-]+)` \|$", re.MULTILINE)
 TABLES = [ckpool.TABLE, nomp.TABLE, public_pool.TABLE]
 
 
@@ -57,3 +61,15 @@ def test_a_wrong_command_line(words: list[str], capsys: pytest.CaptureFixture[st
         nomp.TABLE.main(words)
     assert ended.value.code == 2
     assert capsys.readouterr().err
+
+
+def test_each_row_of_the_page_is_that_of_an_exchange() -> None:
+    rows = 0
+    for section in PAGE.read_text(encoding="utf-8").split("\n## "):
+        table = next((table for table in TABLES if section.split(":")[0] in table.pool), None)
+        for checks, text, name in ROW.findall(section) if table else []:
+            rows += 1
+            assert table is not None
+            assert table.exchanges[name].shows == text, name
+            assert set(checks.split(", ")) <= set(table.exchanges[name].checks.split(", ")), name
+    assert rows > 25

@@ -149,6 +149,16 @@ def sets_an_absurd_difficulty(pool: Pool) -> bool:
     return set_to == [1e308, 0, -1]
 
 
+@exchange("ERR-10", "It judges a share of an earlier job by a difficulty to which it has risen since.")
+def rise_counts_at_once(pool: Pool) -> bool:
+    with pool.joined() as session:
+        asked = session.difficulty
+        share = session.share(below=4 * asked)
+        session.send(json.dumps({"id": 9, "method": "mining.suggest_difficulty", "params": [4 * asked]}))
+        session.listen(1)
+        return session.difficulty == 4 * asked and refused(session.submit(share))
+
+
 @exchange("ERR-24", 'Its errors are [code, text, ""].')
 def error_has_three_elements(pool: Pool) -> bool:
     with pool.joined() as session:
