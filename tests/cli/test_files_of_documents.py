@@ -7,6 +7,7 @@ import pytest
 
 from stratum_miner.cli import main
 from stratum_miner.cli import tap as tap_module
+from stratum_miner.conformance.deviations import read_deviations
 from tests.cli.one_command import ReachedError, run
 from tests.command_blocks import blocks
 
@@ -21,6 +22,7 @@ def written(directory: Path, document: str) -> str:
 
 def test_every_document_with_a_file_is_known_here() -> None:
     assert {block.document for block in blocks() if block.language == "toml"} == {
+        "docs/how-to/check-conformance.md",
         "docs/how-to/test-your-miner.md",
         "docs/how-to/what-it-earns.md",
         "docs/reference/configuration.md",
@@ -39,6 +41,12 @@ def test_the_rules_of_a_tap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(ReachedError):
         main.run(["tap", "0", "127.0.0.1:1", "--rules", written(tmp_path, "how-to/test-your-miner.md")])
     assert seen == ["delay=2 from=pool method=mining.submit every=10"]
+
+
+def test_the_known_deviations_of_a_pool(tmp_path: Path) -> None:
+    known = read_deviations(Path(written(tmp_path, "how-to/check-conformance.md")))
+    assert list(known) == ["HS-12", "EXT-02"]
+    assert all(known.values())
 
 
 def test_the_scenarios_of_profit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,9 @@ def test_they_are_listed_and_made(added: Path) -> None:
     assert addresses.index("weather/WX-01") == addresses.index("framing/FRM-99") + 1
     with socket.create_server(("127.0.0.1", 0)) as pool:  # a listener that sends nothing
         arguments = ("conformance", f"127.0.0.1:{pool.getsockname()[1]}", "FRM-99", "weather", "--json")
-        told = json.loads(said(added, "-m", "stratum_miner", *arguments))
+        *progress, result = said(added, "-m", "stratum_miner", *arguments).splitlines()
+    told = json.loads(result)
+    assert len(progress) == len(told["checks"])
     verdicts = [(check["id"], check["verdict"], check["actual"]) for check in told["checks"]]
     assert verdicts == [("FRM-99", "passed", "connected"), ("WX-01", "observed", "sun")]
 

@@ -20,7 +20,7 @@ from stratum_miner.network.accepting import ListenerError
 from stratum_miner.network.fair_bound import FairBound
 from stratum_miner.pool import Pool, PoolConfig, PoolEvent, open_pool
 from stratum_miner.testing.scripted_node import ScriptedNode
-from tests.downstream.cost import bytecodes
+from tests.downstream.cost import steps
 from tests.downstream.wire_client import MemoryListener
 from tests.network.wrapped_listener import Wrapped
 
@@ -178,7 +178,7 @@ async def test_a_limit_for_one_address_costs_the_same_however_many_are_connected
         stream, _ = trio.testing.memory_stream_pair()
         for number in range(connected):
             connections._register(stream, f"10.0.{number >> 8}.{number & 255}:4000")
-        return bytecodes(lambda: [connections._refusal("10.9.9.9:4000") for _ in range(20)])
+        return steps(lambda: [connections._refusal("10.9.9.9:4000") for _ in range(20)])
 
     assert cost(2000) == cost(20)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stratum_miner.downstream import extranonces
 from stratum_miner.downstream.extranonces import ExtranonceRegistry, ExtranoncesExhausted, Lease
 from stratum_miner.pool.job_factory import PoolJob
-from tests.downstream.cost import bytecodes
+from tests.downstream.cost import steps
 
 
 def test_counter_wraps_and_skips_what_lives_or_may_come_back() -> None:
@@ -78,7 +78,7 @@ def retired(count: int) -> tuple[ExtranonceRegistry[PoolJob], list[str]]:
 def test_ten_times_as_many_resumes_cost_ten_times_as_much() -> None:
     def cost(count: int) -> int:
         registry, session_ids = retired(count)
-        return bytecodes(lambda: [registry.lease(2.0, session_id) for session_id in session_ids])
+        return steps(lambda: [registry.lease(2.0, session_id) for session_id in session_ids])
 
     assert cost(2000) < 12 * cost(200)
 
@@ -86,7 +86,7 @@ def test_ten_times_as_many_resumes_cost_ten_times_as_much() -> None:
 def test_an_unknown_session_id_costs_the_same_however_many_sessions_ended() -> None:
     def cost(count: int) -> int:
         registry, _ = retired(count)
-        return bytecodes(lambda: [registry.lease(2.0, f"no such session {number}") for number in range(100)])
+        return steps(lambda: [registry.lease(2.0, f"no such session {number}") for number in range(100)])
 
     assert cost(extranonces.MAX_RETIRED - 200) < 1.2 * cost(10)
 

@@ -282,7 +282,9 @@ def test_a_computer_is_read_and_taken_for_no_board() -> None:
         assert (data.hashboards, data.fans, data.wattage) == ([], [], 65)
         rates = sorted((before["hash_rate_1m"], after["hash_rate_1m"]))
         assert data.hashrate is not None
-        assert rates[0] * 0.8 <= float(data.hashrate) <= rates[1] * 1.2
+        assert (
+            rates[0] / 3 <= float(data.hashrate) <= rates[1] * 3
+        )  # the rate of a busy computer rises and falls meanwhile
         assert before["elapsed_s"] - 1 <= (data.uptime or 0) <= after["elapsed_s"]
         assert (data.fw_ver, both.average_temperature, both.fans) == (before["version"], None, [])
         assert post("pause") == 401
