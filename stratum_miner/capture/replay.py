@@ -13,9 +13,14 @@ When a line is sent:
   peer has sent every line that was recorded before it, and at its recorded time at the latest.
 
 The message ids, job ids and session ids of the recording are replaced by those of the live connection.
+
+A live miner finds other shares than the recorded miner did, and another number of them, even if it is the same miner.
+The replay therefore compares only the worker name, the job and the form of a share, and answers a share that the
+recording does not have as the recorded pool answered its first share.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +43,8 @@ JOB_PATIENCE = 5.0
 share's recorded job. After that time, the share is sent with the recorded job id."""
 GRACE = 2.0
 """Seconds to wait, after the end of the recording, for recorded lines that the live peer has not sent yet."""
+SHARE_PATIENCE = 30.0
+"""Seconds to wait, after the end of the recording, for a live miner to find as many shares as were recorded."""
 MAX_DIFFERENCES = 1000
 """Maximum number of differences that are kept; further ones are only counted."""
 SHOWN = 400
@@ -47,6 +54,7 @@ LINES_PER_STEP = 100
 MAX_NAME = 256
 """Maximum bytes of a job id, session id or message id of the live peer. Longer ids are not remembered or sent back.
 Real ids are shorter."""
+_HEX = re.compile(r"[0-9a-fA-F]+")
 _HANDSHAKE = ("mining.subscribe", "mining.authorize")
 _LIVE_METHODS = ("mining.notify", "mining.set_extranonce", "mining.subscribe")
 """Methods whose parameters are not compared if the live peer is a pool: a live pool has its own jobs, extranonces and
@@ -91,6 +99,8 @@ class Replay:
     """Number of lines sent to the live peer."""
     received: int = 0
     """Number of lines received from the live peer."""
+    shares_received: int = 0
+    """Number of mining.submit requests received from a live miner."""
     done: bool = False
     """Whether the replay has nothing more to send or to wait for."""
     next_time: float | None = None
@@ -112,6 +122,11 @@ class Replay:
         times = [item.record.t for item in self.records]
         self._ends_at = times[-1] if times else 0.0
         self.starts_at = times[0] if times else 0.0
+
+    @property
+    def shares_recorded(self) -> int:
+        """Return the number of mining.submit requests that the recorded miner sent, if the live peer is a miner."""
+        return len(self._script.shares)
 
     # ---- time ---------------------------------------------------------------------------------------------------
 
@@ -182,6 +197,8 @@ class Replay:
     def _end(self, now: float) -> None:
         end = self._due(self._ends_at)
         until = end + GRACE if self._script.not_received else end if self.pace > 0 else now
+        if self._script.shares_missing and ended_by(self.records) is not self.side:
+            until = end + SHARE_PATIENCE
         if now < until:
             self.next_time = until
             return
@@ -191,8 +208,13 @@ class Replay:
         """Tell the replay that the live peer has ended the connection.
 
         It counts as a difference in two cases. In the recording, the other side ended the connection. Or the replay has
-        a line still to send that was recorded more than GRACE seconds before the recorded connection ended.
+        a line still to send that was recorded more than GRACE seconds before the recorded connection ended. It is no
+        difference if the recorded miner ended the connection at most GRACE seconds after its last share, and the live
+        miner has sent as many shares: it may have found them sooner.
         """
+        last = next((item.answer or item for item in reversed(self._script.shares)), None)
+        if last is not None and last.t >= self._ends_at - GRACE and ended_by(self.records) is Side.MINER:
+            self.done = self.done or not self._script.not_received
         if self.done:
             return
         unsent = [item for item in self._script.items if not item.done and item.sender is self.side and not item.late]
@@ -211,10 +233,12 @@ class Replay:
         self.differences.append(ReplayDifference(None, f"the {self.side.other.value} did not read for {seconds:g} s"))
 
     def finish(self) -> None:
-        """Add differences for the lines of the live peer that are in the recording but were not received. Must be
-        called after the live connection has ended."""
+        """Add differences for the lines of the live peer that are in the recording but were not received, except for
+        shares. Must be called after the live connection has ended."""
         missing: dict[str, list[int]] = {}
         for item in self._script.items:
+            if self.side is Side.POOL and item.is_call and item.method == "mining.submit":
+                continue
             if not item.done and item.sender is not self.side and item.method not in self.ignore:
                 missing.setdefault(item.name, []).append(item.number)
         for name, numbers in missing.items():
@@ -240,6 +264,11 @@ class Replay:
 
     def _received_call(self, call: envelope.Call, now: float) -> None:
         item = self._script.match_call(call.method)
+        if self.side is Side.POOL and call.method == "mining.submit":
+            self.shares_received += 1
+            if item is None:
+                self._answer_further_share(call, now)
+                return
         if item is None:
             if call.method not in self.ignore:
                 self._differ(None, f"{call.method}: not in the recording")
@@ -261,6 +290,17 @@ class Replay:
         if reply is not None and reply.late:
             reply.late, reply.done = False, True
             self._out.append(self._translated(reply))
+
+    def _answer_further_share(self, call: envelope.Call, now: float) -> None:
+        """Answer a share of a live miner that has already sent as many shares as were recorded."""
+        first = self._script.shares[0] if self._script.shares else None
+        answer = None if first is None or first.answer is None else first.answer.message
+        if first is not None:
+            self._compare_calls(first, call)
+        if call.wants_reply and _is_short(call.id):
+            result, error = (answer.result, answer.error) if isinstance(answer, envelope.Reply) else (True, None)
+            self._out.append(envelope.encode_reply(call.id, result, error))
+            self.next_time = now
 
     def _received_reply(self, reply: envelope.Reply, method: str | None, now: float) -> None:
         item = self._script.match_reply(reply.id)
@@ -331,6 +371,8 @@ class Replay:
         if self.side is Side.MINER and call.method in _LIVE_METHODS:
             return
         old, new = recorded.params, call.params
+        if self.side is Side.POOL and call.method == "mining.submit" and self._is_like_share(old, new):
+            return
         if call.method == "mining.authorize" and isinstance(old, list) and isinstance(new, list):
             new = [
                 STARS if position < len(old) and old[position] == STARS else each for position, each in enumerate(new)
@@ -340,6 +382,18 @@ class Replay:
             shown = f"{_short(old)}, got {_short(new)}"
         if old != new:
             self._differ(item.number, f"{call.method}: recorded {shown}")
+
+    def _is_like_share(self, old: Any, new: Any) -> bool:
+        """Return whether a live share has the worker name and the form of a recorded one, and a recorded job."""
+        if not isinstance(old, list) or not isinstance(new, list) or len(old) != len(new) or old[:1] != new[:1]:
+            return False
+        if len(new) > 1 and not (isinstance(new[1], str) and self._script.announced(new[1])):
+            return False
+        return all(
+            isinstance(value, str) and len(value) == len(recorded) and _HEX.fullmatch(value) is not None
+            for recorded, value in zip(old[2:], new[2:], strict=True)
+            if isinstance(recorded, str) and _HEX.fullmatch(recorded)
+        )
 
     def _compare_replies(self, item: ScriptLine, reply: envelope.Reply) -> None:
         recorded = item.message

@@ -84,6 +84,8 @@ class Script:
         self.items: list[ScriptLine] = []
         self.not_received = 0
         """Number of recorded lines that the live peer has not sent yet."""
+        self.shares: list[ScriptLine] = []
+        """The recorded mining.submit requests that the live peer should send."""
         self._jobs: dict[str, int] = {}
         self._calls: dict[str, deque[ScriptLine]] = {}
         self._replies: dict[str, deque[ScriptLine]] = {}
@@ -96,6 +98,15 @@ class Script:
     def announced_before(self, job_id: str, index: int) -> bool:
         """Return whether a mining.notify with this job id was recorded before the line ``items[index]``."""
         return self._jobs.get(job_id, len(self.items)) < index
+
+    def announced(self, job_id: str) -> bool:
+        """Return whether any mining.notify of the recording has this job id."""
+        return job_id in self._jobs
+
+    @property
+    def shares_missing(self) -> bool:
+        """Return whether the live peer has sent fewer shares than were recorded."""
+        return bool(self._calls.get("mining.submit"))
 
     def match_call(self, method: str) -> ScriptLine | None:
         """Return the first recorded call of ``method`` that the live peer should send and has not sent yet, and mark it
@@ -146,6 +157,8 @@ class Script:
             self.not_received += 1
             if isinstance(message, envelope.Call):
                 self._calls.setdefault(message.method, deque()).append(item)
+                if message.method == "mining.submit":
+                    self.shares.append(item)
             elif isinstance(message, envelope.Reply):
                 self._replies.setdefault(json.dumps(message.id), deque()).append(item)
             else:

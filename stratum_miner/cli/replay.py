@@ -148,6 +148,8 @@ def _tell(plays: Sequence[Replay], file: Path, *, as_json: bool) -> None:
                 "played": played,
                 "said": sum(play.sent for play in plays),
                 "heard": sum(play.received for play in plays),
+                "shares_recorded": sum(play.shares_recorded for play in plays),
+                "shares_received": sum(play.shares_received for play in plays),
                 "departures": [asdict(departure) for departure in departures],
                 "departures_not_listed": uncounted,
             }
@@ -164,3 +166,6 @@ def _tell(plays: Sequence[Replay], file: Path, *, as_json: bool) -> None:
         f"{played} of {len(plays)} connections replayed to their end"
         + (how or ", as recorded" * (played == len(plays)))
     )
+    recorded, received = sum(play.shares_recorded for play in plays), sum(play.shares_received for play in plays)
+    if recorded != received:
+        printing.say(f"shares: {recorded} recorded, {received} received; their number is not compared")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratum_miner.capture.record import ClosedRecord, LineRecord, NumberedRecord, OpenedRecord, Side
-from stratum_miner.capture.replay import LINES_PER_STEP, MAX_DIFFERENCES, PATIENCE, SHOWN, Replay
+from stratum_miner.capture.replay import LINES_PER_STEP, MAX_DIFFERENCES, PATIENCE, SHARE_PATIENCE, SHOWN, Replay
 from stratum_miner.capture.replay_run import MAX_PENDING, STALL_SECONDS, play_on
 
 MINER, POOL = Side.MINER, Side.POOL
@@ -81,7 +81,7 @@ def test_what_the_miner_does_otherwise_is_told() -> None:
     play.receive(b"nonsense", 0)
     lines = said(play, 0)
     assert {"id": 3, "result": None, "error": [20, "not in the recording", None]} in lines
-    said(play, 20)
+    said(play, 60)
     assert play.done
     play.finish()
     assert [str(each) for each in play.differences] == [
@@ -89,7 +89,6 @@ def test_what_the_miner_does_otherwise_is_told() -> None:
         'line 5: mining.authorize: recorded ["w"], got ["somebody"]',
         "mining.ping: not in the recording",
         "not a message: nonsense",
-        "line 9: mining.submit: recorded, but the miner did not send it",
     ]
     assert "pw" not in str(play.differences)
 
@@ -102,6 +101,85 @@ def test_a_late_share_is_still_answered() -> None:
     assert len(said(play, 8.0)) == 4
     play.receive(call(3, "mining.submit", "w", "j1", "00", "t", "n"), 8.5)
     assert said(play, 8.5) == [{"id": 3, "result": True, "error": None}]
+
+
+def share(number: int, worker: str, job: str, *rest: Any) -> bytes:
+    return call(number, "mining.submit", worker, job, *rest)
+
+
+RECORDED_SHARES = [
+    *CONVERSATION[:6],
+    (5.0, MINER, share(3, "w", "j1", "00000000", "65000000", "11111111")),
+    (5.1, POOL, reply(3, True)),
+    (6.0, MINER, share(4, "w", "j1", "00000000", "65000001", "22222222")),
+    (6.1, POOL, reply(4, None, [21, "stale", None])),
+    (7.0, POOL, call(None, "mining.notify", "j2", "y")),
+]
+
+
+def shaken_hands(ends_at: float = 7.5) -> Replay:
+    play = Replay([*script(*RECORDED_SHARES)[:-1], NumberedRecord(99, ClosedRecord(ends_at, 1, MINER))], POOL)
+    play.step(0)
+    play.receive(call(1, "mining.subscribe", "ua"), 0)
+    play.receive(call(2, "mining.authorize", "w", "x"), 0.2)
+    assert len(said(play, 4.0)) == 4
+    return play
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 5])
+def test_the_same_miner_finds_other_shares_and_another_number(count: int) -> None:
+    play = shaken_hands()
+    for number in range(count):
+        play.receive(share(10 + number, "w", "j1", "abcdef01", "65000007", f"{number:08x}"), 4.5)
+    answers = [line for now in (5.2, 6.2) for line in said(play, now) if line["id"] is not None]
+    assert sorted(line["id"] for line in answers) == [10 + number for number in range(count)]
+    assert [line["id"] for line in answers if line["error"]] == [11] * (count >= 2)
+    said(play, 9.1)
+    assert play.done is (count >= 2)  # those that are missing are waited for
+    said(play, 9.1 + SHARE_PATIENCE)
+    assert play.done
+    play.finish()
+    assert play.differences == []
+    assert (play.shares_recorded, play.shares_received) == (2, count)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        ("other", "j1", "abcdef01", "65000007", "00000000"),
+        ("w", "j9", "abcdef01", "65000007", "00000000"),
+        ("w", "j1", "abcdef", "65000007", "00000000"),
+        ("w", "j1", "abcdef01", "65000007", "0000000g"),
+        ("w", "j1", "abcdef01", "65000007", 0),
+        ("w", "j1", "abcdef01", "65000007", "00000000", "00000000"),
+        ("w",),
+    ],
+)
+def test_a_share_of_another_form_is_a_difference(params: tuple[Any, ...]) -> None:
+    play = shaken_hands()
+    for number in range(3):
+        play.receive(call(number, "mining.submit", *params), 4.5)
+    assert len(play.differences) == 3
+    assert all("mining.submit: recorded [" in str(each) for each in play.differences)
+
+
+def test_a_miner_that_has_sent_all_its_shares_may_leave_early() -> None:
+    play = shaken_hands()
+    for number in range(2):
+        play.receive(share(10 + number, "w", "j1", "abcdef01", "65000007", f"{number:08x}"), 4.5)
+    play.disconnected()
+    play.finish()
+    assert play.done
+    assert play.differences == []
+
+
+def test_a_miner_that_leaves_before_it_has_sent_all_is_a_difference() -> None:
+    play = shaken_hands(ends_at=30)
+    play.receive(share(10, "w", "j1", "abcdef01", "65000007", "00000000"), 4.5)
+    play.disconnected()
+    assert [str(each) for each in play.differences] == [
+        "the miner ended the connection; recorded lines not sent to it: 3"
+    ]
 
 
 def test_as_fast_as_heard() -> None:

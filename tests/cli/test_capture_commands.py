@@ -165,7 +165,7 @@ def test_faults_against_a_pool_and_what_it_says(capsys: pytest.CaptureFixture[st
 
 def test_a_record_is_played_to_a_miner(recorded: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     path, _ = recorded
-    arguments = ["replay", str(path), "--listen", "127.0.0.1:0", "--json", "--ignore", "mining.submit"]
+    arguments = ["replay", str(path), "--listen", "127.0.0.1:0", "--json"]
     player = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert player.stderr is not None
     address = next(line for line in player.stderr if " ready " in line).split("stratum+tcp://", 1)[1].split()[0]
