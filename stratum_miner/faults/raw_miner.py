@@ -81,6 +81,8 @@ class RawMiner:
         self._extranonce2_size = 0
         self._difficulty = 1.0
         self._mask: int | None = None
+        self._notified: tuple[Notify, float] | None = None
+        """The newest mining.notify, and the difficulty before it."""
         self._job: Job | None = None
         self._searched: Job | None = None
         self._space = SearchSpace()
@@ -116,6 +118,8 @@ class RawMiner:
         except FieldError as error:
             raise FaultNotPossible(f"expected a valid reply to mining.subscribe: {error}") from None
         self._extranonce1, self._extranonce2_size = result.extranonce1, result.extranonce2_size
+        if self._notified is not None:  # a job that came together with the reply was made without the extranonce
+            self._job = self._job_of(*self._notified)
         authorized = await self.ask(Authorize(self._plan.worker_name, self._plan.password))
         if not is_accepted(authorized):
             raise FaultNotPossible(f"expected the pool to authorize the worker, got {reply_text(authorized)}")
@@ -240,19 +244,20 @@ class RawMiner:
                     reply = {"result": message.result, "error": message.error, "reject-reason": message.reject_reason}
                     self._replies[message.id] = reply
             elif message.method == Notify.method and isinstance(message.params, list):
-                self._job = self._job_of(Notify.from_params(message.params))
+                self._notified = Notify.from_params(message.params), self._difficulty
+                self._job = self._job_of(*self._notified)
             elif message.method == SetDifficulty.method and isinstance(message.params, list):
                 self._difficulty = SetDifficulty.from_params(message.params).difficulty
         except (FieldError, ValueError):
             pass  # invalid lines are ignored, because this class does not judge the pool
 
-    def _job_of(self, notify: Notify) -> Job:
+    def _job_of(self, notify: Notify, difficulty: float) -> Job:
         return job_of(
             notify,
             Origin(PoolKey("the pool"), self._plan.worker_name, 1),
             extranonce1=self._extranonce1,
             extranonce2_size=self._extranonce2_size,
-            share_target=target_from_difficulty(self._difficulty),
+            share_target=target_from_difficulty(difficulty),
             version_mask=self._mask or 0,
             version_rolling=self._mask is not None,
             received_at=time.monotonic(),

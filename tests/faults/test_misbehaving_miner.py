@@ -72,6 +72,38 @@ async def test_a_pool_that_takes_anything_is_told() -> None:
         assert not outcome.is_good
 
 
+async def test_a_job_that_comes_together_with_the_subscription() -> None:
+    """As ckpool and NOMP send it. The extranonce2 of shares has the size that the pool asks for."""
+    submitted: list[list[str]] = []
+
+    async def serve(stream: trio.abc.Stream) -> None:
+        splitter = LineSplitter()
+        job = ["1", "00" * 32, "00", "00", [], "20000000", "207fffff", "68000000", True]
+        calls = [("mining.set_difficulty", [4.66e-10]), ("mining.notify", job)]
+        while data := await stream.receive_some():
+            for line in splitter.feed(bytes(data)):
+                request = json.loads(line)
+                is_subscribe = request["method"] == "mining.subscribe"
+                result: Any = [[["mining.notify", "1"]], "aabbccdd", 8] if is_subscribe else True
+                reply = [{"id": request["id"], "result": result, "error": None}]
+                reply += [{"id": None, "method": name, "params": params} for name, params in calls] * is_subscribe
+                if request["method"] == "mining.submit":
+                    submitted.append(request["params"])
+                await stream.send_all(b"".join(json.dumps(each).encode() + b"\n" for each in reply))
+
+    async with trio.open_nursery() as nursery:
+
+        async def dial() -> trio.abc.Stream:
+            near, far = trio.testing.memory_stream_pair()
+            nursery.start_soon(serve, far)
+            await trio.lowlevel.checkpoint()
+            return near
+
+        await misbehave(RawMinerPlan(dial=dial, worker_name="mallory"), "wrong-job")
+        nursery.cancel_scope.cancel()
+    assert [len(extranonce2) for _, _, extranonce2, *_ in submitted] == [16, 16]
+
+
 @pytest.mark.parametrize(("numerator", "denominator"), [(2, 1), (17, 16)])
 async def test_a_pool_whose_target_is_too_wide_is_told(
     numerator: int, denominator: int, monkeypatch: pytest.MonkeyPatch
