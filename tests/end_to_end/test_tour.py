@@ -141,7 +141,7 @@ def test_the_tutorial_of_a_pool_in_ci(tmp_path: Path, free_ports: list[int]) -> 
     port = str(free_ports[0])
     pool = subprocess.Popen([sys.executable, "toypool.py", port], cwd=tmp_path)
     try:
-        words = check.replace("3333", port).split()[1:]
+        words = [*check.replace("3333", port).split()[1:], "--stratum-startup", "60s"]  # the computer may be busy
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *words]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
         assert "1 passed" in done.stdout, done.stdout + done.stderr
