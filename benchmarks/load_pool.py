@@ -115,7 +115,7 @@ class Measured:
 
     def cells(self) -> dict[str, str]:
         report, metrics = self.report, self.report.metrics
-        spreads = [spread.seconds for spread in metrics.notifies.values() if spread.miners > 1]
+        spreads = [spread.seconds for spread in metrics.notifies.values() if spread.seconds is not None]
         memory = report.memory_per_miner
         return {
             "miners with a job": f"{metrics.most_mining:,}",
@@ -178,10 +178,13 @@ def main() -> None:
         run = partial(run_on_workers, workers=arguments.workers)
         runs[f"{arguments.workers} workers"] = measured(plan, arguments.block_every, run)
     heads, _ = load_text.latencies(next(iter(runs.values())).report.metrics)
-    phases = Rows("load-phases", " ".join(words), ("run", *heads))
+    phases = Rows("load-phases", " ".join(words), ("run", *heads[:-1], "overhead p99", heads[-1]))
     for name, each in runs.items():
-        for row in load_text.latencies(each.report.metrics)[1]:
-            phases.add(name, *row)
+        rows = [list(row) for row in load_text.latencies(each.report.metrics)[1]]
+        for row, following in zip(rows, [*rows[1:], None], strict=True):
+            if row[0] != load_text.OVERHEAD:
+                of_generator = following if following is not None and following[0] == load_text.OVERHEAD else None
+                phases.add(name, *row[:-1], "" if of_generator is None else of_generator[heads.index("p99")], row[-1])
     figures = Rows("load", " ".join(words), ("figure", *runs))
     columns = [each.cells() for each in runs.values()]
     for name in columns[0]:

@@ -29,7 +29,7 @@ from stratum_miner.loadtest import spec, thresholds
 from stratum_miner.loadtest.cluster import ClusterRun
 from stratum_miner.loadtest.generator import LoadGenerator, Progress
 from stratum_miner.loadtest.metrics import Metrics
-from stratum_miner.loadtest.plan import LONGEST_PAUSE, MAX_MINERS, LoadPlan, PlanError
+from stratum_miner.loadtest.plan import DEFAULT_SHARE_RATE, LONGEST_PAUSE, MAX_MINERS, LoadPlan, PlanError
 from stratum_miner.loadtest.report import LoadReport, Shard
 from stratum_miner.loadtest.thresholds import Threshold
 from stratum_miner.reports import load_page, load_text
@@ -99,13 +99,14 @@ def load(
         ),
     ] = None,
     share_rate: Annotated[
-        float,
+        float | None,
         _text(
             "--share-rate",
-            "Average number of shares per second of one miner, at the first difficulty that the pool sets.",
+            "Average number of shares per second of one miner, at the first difficulty that the pool sets. "
+            f"[default: {DEFAULT_SHARE_RATE}, or the highest rate that this computer reaches if that is lower]",
             "Load",
         ),
-    ] = 0.1,
+    ] = None,
     hash_rate: Annotated[
         str | None,
         _text(
@@ -253,7 +254,7 @@ def load(
     load test of someone else's pool is an attack.
 
     Exit code 1: a --fail-if limit was exceeded, or a process of the load test was lost. 4: the pool could not be
-    reached.
+    reached, or ended the run.
     """
     common.set_up_logging(quiet=quiet)
     earlier = [_read(path) for path in compare or ()]
@@ -301,7 +302,7 @@ def load(
     figures = thresholds.figures_of(result)
     report = replace(report, failures=tuple(filter(None, (limit.failure(figures) for limit in limits))))
     _tell(report, earlier, json=json, html=html)
-    if not report.metrics.connections:
+    if not report.metrics.connections or report.pool_failure:
         return ExitCode.POOL_UNREACHABLE
     return ExitCode.FAILED if report.failures or report.lost else ExitCode.OK
 
@@ -342,6 +343,8 @@ class _Local:
             memory_per_miner=generator.memory_per_miner,
             lost_at=generator.elapsed if generator.failure else None,
             reason=generator.failure,
+            loop_use=generator.loop_use,
+            pool_failure=generator.pool_failure,
         )
         return LoadReport(plan=generator.plan, metrics=metrics, shards=(shard,), interrupted=self._stopped)
 

@@ -77,7 +77,7 @@ def _codes() -> dict[type[Exception], ExitCode]:
     from stratum_miner.client import PoolUnreachable, PoolUrlError, WorkerRefused  # noqa: PLC0415  slow to load
     from stratum_miner.economics.profit.sources import SourceError  # noqa: PLC0415  slow to load
     from stratum_miner.economics.profit.terms import TermError  # noqa: PLC0415  slow to load
-    from stratum_miner.loadtest.limits import LoadError  # noqa: PLC0415  slow to load
+    from stratum_miner.loadtest.limits import LoadError, NoPoolError  # noqa: PLC0415  slow to load
     from stratum_miner.miner import JournalError  # noqa: PLC0415  slow to load
 
     return {
@@ -94,6 +94,7 @@ def _codes() -> dict[type[Exception], ExitCode]:
         CommandFailed: ExitCode.FAILED,
         BackendError: ExitCode.FAILED,
         JournalError: ExitCode.FAILED,
+        NoPoolError: ExitCode.POOL_UNREACHABLE,
         LoadError: ExitCode.FAILED,
         SourceError: ExitCode.FAILED,
     }

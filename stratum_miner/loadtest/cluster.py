@@ -65,6 +65,8 @@ class _ShardState:
     metrics: Metrics | None = None
     lost: str = ""
     done: bool = False
+    loop_use: float = 0.0
+    pool_failure: str = ""
 
 
 class ClusterRun:
@@ -241,6 +243,8 @@ class ClusterRun:
                 memory_per_miner=shard.memory,
                 lost_at=shard.elapsed if shard.lost else None,
                 reason=shard.lost,
+                loop_use=shard.loop_use,
+                pool_failure=shard.pool_failure,
             )
             for shard in self._shards
         )
@@ -297,6 +301,8 @@ def _figures(generator: LoadGenerator) -> bytes:
         "mining": progress.mining,
         "memory": generator.memory_per_miner,
         "failure": generator.failure,
+        "loop_use": generator.loop_use,
+        "pool_failure": generator.pool_failure,
         "metrics": generator.metrics.to_builtins(),
     }
     return zlib.compress(msgspec.json.encode(value), 1)
@@ -310,6 +316,7 @@ def _store_figures(shard: _ShardState, figures: bytes) -> None:
     shard.elapsed, shard.mining, shard.memory = value["elapsed"], value["mining"], value["memory"]
     shard.metrics = Metrics.from_builtins(metrics)
     shard.lost = shard.lost or value["failure"]
+    shard.loop_use, shard.pool_failure = value["loop_use"], value["pool_failure"]
 
 
 def _distributed() -> Any:

@@ -28,7 +28,7 @@ import psutil
 
 from stratum_miner.faults.wire_faults import SLOW_READ_BYTES, SLOW_READ_SECONDS, SLOW_RECEIVE_BUFFER
 from stratum_miner.loadtest import limits, pacer
-from stratum_miner.loadtest.limits import LoadError
+from stratum_miner.loadtest.limits import NoPoolError
 from stratum_miner.loadtest.metrics import LAG_TICK, Metrics
 from stratum_miner.loadtest.miner import SimulatedMiner, State
 from stratum_miner.loadtest.pacer import Event, EventQueue
@@ -47,6 +47,9 @@ DRAIN_SECONDS = 3.0
 PROBE_SECONDS = 3.0
 """If the pool's host name has several addresses, they are tried one after the other until one accepts a connection.
 This is the maximum number of seconds for one address."""
+DEAD_SECONDS = 5.0
+"""If all connections have ended, every attempt to connect fails, and no byte arrives for this many seconds, the pool
+counts as dead, and the run ends. A pool that only restarts has this much time."""
 MAX_UNSENT = 64 << 10
 """Maximum number of bytes that the generator keeps for a miner because the pool does not read them. If there are more,
 the connection is closed."""
@@ -104,6 +107,11 @@ class LoadGenerator:
         run ends."""
         self.failure = ""
         """The error of this computer, not of the pool, that ended the run early; empty if there was none."""
+        self.pool_failure = ""
+        """Why the run ended early because of the pool; empty if it did not."""
+        self.loop_use = 0.0
+        """Fraction of the run, 0 to 1, during which the loop did not sleep. The loop may have waited for a processor in
+        this time, if the computer was busy."""
         self._clock = clock
         self._stopped = False
         self._readiness = open_readiness()
@@ -115,24 +123,32 @@ class LoadGenerator:
         self._of_miner: dict[int, _Connection] = {}
         self._queue: EventQueue[SimulatedMiner] = EventQueue()
         self._buffer = memoryview(bytearray(RECEIVE_SIZE))
+        self._connects_due = 0
+        """Number of scheduled attempts to connect."""
+        self._heard_at = 0.0
+        """Time at which bytes of the pool arrived most recently, or the time of the start."""
+        self._slept = 0.0
+        """Seconds that the loop has slept."""
         self._search_thread: SearchThread | None = None
         self._miners: list[SimulatedMiner] = []
         self._most_connected = 0
         self._peak = 0
+        self._run_state = RunState(plan, self.metrics, 0.0, schedule=self._schedule)
         self._last_empty_poll = self._started = clock()
-        self._run_state = RunState(plan, self.metrics, self._started, schedule=self._schedule)
 
     # ---- for the caller ---------------------------------------------------------------------------------------------
 
     def run(self) -> Metrics:
-        """Run the plan until it ends, ``stop`` is called or a ``failure`` occurs, and return the metrics.
+        """Run the plan until it ends, ``stop`` is called, or a ``failure`` or ``pool_failure`` occurs, and return the
+        metrics.
 
-        Raises LoadError if the run cannot begin.
+        Raises LoadError if the run cannot begin, and NoPoolError if the first attempt to connect fails.
         """
         try:
             limits.raise_file_limit(self.plan.miners)
             self._family, self._address = _resolve(self.plan.host, self.plan.port)
             baseline = _resident()
+            spent = time.process_time()
             self._begin()
             gc.freeze()  # the garbage collector then skips the miners, which exist until the end of the run
             try:
@@ -140,6 +156,7 @@ class LoadGenerator:
             except (OSError, MemoryError) as error:  # this computer ran out of a resource; the figures so far are kept
                 self.failure = str(error) or type(error).__name__
                 self.elapsed = self.elapsed or self._clock() - self._started
+            self._note_work(time.process_time() - spent)
             if self._most_connected and not self.failure:
                 peak = max(self._peak, _resident())
                 self.memory_per_miner = max(0, peak - baseline) / self._most_connected
@@ -174,10 +191,10 @@ class LoadGenerator:
         plan, run_state = self.plan, self._run_state
         weights = pacer.weights(plan.distribution, plan.miners, run_state.rng)
         self._miners = [SimulatedMiner(run_state, plan.first + index, weight) for index, weight in enumerate(weights)]
-        self._started = self._last_empty_poll = now = self._clock()
+        self._started = self._last_empty_poll = self._heard_at = now = self._clock()
         run_state.begin(now)
         for index, miner in enumerate(self._miners):
-            self._queue.add(now + pacer.connect_at(index, plan.miners, plan.ramp), Event.CONNECT, miner)
+            self._connect_at(now + pacer.connect_at(index, plan.miners, plan.ramp), miner)
         for at in plan.storms:
             self._queue.add(now + at, Event.STORM)
         self._queue.add(now + LAG_TICK, Event.LAG_TICK)
@@ -197,7 +214,7 @@ class LoadGenerator:
                 self._sleep()
 
     def _ended(self, now: float) -> bool:
-        if not self._stopped and now < self._run_state.end:
+        if not self._stopped and not self.pool_failure and now < self._run_state.end:
             return False
         if not self._run_state.ending:
             self._run_state.ending = True
@@ -212,8 +229,10 @@ class LoadGenerator:
         delay = min(self._queue.next_due, limit) - self._clock()
         if delay <= 0:
             return
+        before = self._clock()
         self._readiness.sleep(delay)
         self._last_empty_poll = self._clock()
+        self._slept += self._last_empty_poll - before
 
     def _handle_event(self, due: float, event: Event, miner: SimulatedMiner | None) -> None:
         if event is Event.LAG_TICK:
@@ -222,6 +241,9 @@ class LoadGenerator:
             self._tick_row(due)
         elif self._run_state.ending:
             return
+        elif event is Event.CONNECT and miner is not None:
+            self._connects_due -= 1
+            self._connect(miner, due)
         elif event is Event.STORM:
             for each in list(self._connections.values()):
                 self._break_connection(each, "storm", due)
@@ -230,8 +252,6 @@ class LoadGenerator:
         elif event is Event.SHARE:
             if due == miner.due and (connection := self._of_miner.get(miner.number)) is not None:
                 self._send(connection, miner.due_share(self._clock()))
-        elif event is Event.CONNECT:
-            self._connect(miner, due)
         elif (connection := self._of_miner.get(miner.number)) is not None:
             if event is Event.SLOW_READ and due == miner.due:
                 self._read_slowly(connection, due)
@@ -251,12 +271,18 @@ class LoadGenerator:
 
     def _tick_row(self, due: float) -> None:
         self._peak = max(self._peak, _resident())
+        if not self.metrics.connections and self._clock() - self._started >= DEAD_SECONDS:
+            raise self._unreachable(f"no answer in {DEAD_SECONDS:g} s")
         self.metrics.rows[-1].mining = self._run_state.mining
         if not self._run_state.ending:
             self.metrics.row_at(self._clock() - self._started)
             self._queue.add(due + self.metrics.row_seconds, Event.ROW_TICK)
 
     # ---- connections ------------------------------------------------------------------------------------------------
+
+    def _connect_at(self, due: float, miner: SimulatedMiner) -> None:
+        self._connects_due += 1
+        self._queue.add(due, Event.CONNECT, miner)
 
     def _connect(self, miner: SimulatedMiner, due: float) -> None:
         miner.connect_due = due
@@ -288,15 +314,34 @@ class LoadGenerator:
         self._readiness.register(sock, select.POLLOUT)
 
     def _not_connected(self, miner: SimulatedMiner, code: int) -> None:
-        self.metrics.note_error(f"connect: {limits.connect_error(code)}")
+        reason = f"connect: {limits.connect_error(code)}"
+        if not self.metrics.connections:
+            raise self._unreachable(limits.connect_error(code))
+        self.metrics.note_error(reason)
         self._schedule_reconnect(miner, self._clock())
+        self._check_pool(reason)
 
     def _schedule_reconnect(self, miner: SimulatedMiner, now: float) -> None:
         if self.plan.reconnect == "never" or self._run_state.ending or miner.refused:
             return
         pause = pacer.reconnect_pause(miner.failed_attempts, self.plan.pause, LONGEST_PAUSE, self._run_state.rng)
         miner.failed_attempts += 1
-        self._queue.add(now + pause, Event.CONNECT, miner)
+        self._connect_at(now + pause, miner)
+
+    def _unreachable(self, reason: str) -> NoPoolError:
+        plan = self.plan
+        return NoPoolError(f"{plan.host}:{plan.port}: cannot connect: {reason}. Start the pool, or correct the address")
+
+    def _check_pool(self, reason: str) -> None:
+        """End the run if the pool is dead, or if no connection is left and none will be made. ``reason`` says why the
+        latest connection ended or could not be made."""
+        if self._run_state.ending or any(each.miner.state > State.CONNECTING for each in self._connections.values()):
+            return
+        silent = self._clock() - self._heard_at
+        if not self._connections and not self._connects_due:
+            self.pool_failure = f"no connection is left and no miner connects again; the last one: {reason}"
+        elif silent >= DEAD_SECONDS:
+            self.pool_failure = f"the pool is gone: nothing came from it for {silent:.0f} s; the last attempt: {reason}"
 
     def _established(self, connection: _Connection) -> None:
         code = connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -319,13 +364,15 @@ class LoadGenerator:
         miner = connection.miner
         self._on_connection_end(connection, reason, reconnect=False)
         if self.plan.reconnect != "never":
-            self._queue.add(due, Event.CONNECT, miner)
+            self._connect_at(due, miner)
 
     def _on_connection_end(self, connection: _Connection, reason: str, *, reconnect: bool = True) -> None:
         self._forget(connection)
         connection.miner.closed(reason)
         if reconnect and not connection.miner.reads_slowly:
             self._schedule_reconnect(connection.miner, self._clock())
+        if reconnect:
+            self._check_pool(reason)
 
     def _forget(self, connection: _Connection) -> None:
         del self._connections[connection.sock.fileno()]
@@ -365,6 +412,7 @@ class LoadGenerator:
             self._on_connection_end(connection, "the pool closed the connection")
             return
         now, miner = self._clock(), connection.miner
+        self._heard_at = now
         try:
             to_send = miner.receive(bytes(self._buffer[:size]), now, now - self._last_empty_poll)
         except RemoteProtocolError as error:
@@ -459,6 +507,13 @@ class LoadGenerator:
 
     # ---- the end ----------------------------------------------------------------------------------------------------
 
+    def _note_work(self, processor_seconds: float) -> None:
+        """Record how much this computer had to do for the run."""
+        search = self._run_state.search.hashes
+        self.metrics.hashes = search + (0 if self._search_thread is None else self._search_thread.hashes)
+        self.metrics.processor_s = processor_seconds
+        self.loop_use = max(0.0, 1 - self._slept / max(1e-9, self._clock() - self._started))
+
     def _close(self) -> None:
         if self._search_thread is not None:
             self._search_thread.close()
@@ -482,12 +537,12 @@ def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...
     If the host name has several addresses, return the first that accepts a connection, or the first of all if none
     does.
 
-    Raises LoadError if the host name has no address.
+    Raises NoPoolError if the host name has no address.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise LoadError(f"no address found for the host name {host} of the pool: {error.strerror or error}") from None
+        raise NoPoolError(f"no address for the host name {host} of the pool: {error.strerror or error}") from None
     addresses = [(family, address) for family, _, _, _, address in found]
     if len(addresses) == 1:
         return addresses[0]

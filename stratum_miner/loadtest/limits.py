@@ -21,6 +21,10 @@ class LoadError(Exception):
     """A run cannot begin, or cannot be carried out as planned. The message is one line and says why."""
 
 
+class NoPoolError(LoadError):
+    """The pool cannot be reached. The message is one line and says why."""
+
+
 def raise_file_limit(connections: int) -> None:
     """Allow this process to open ``connections`` sockets and some other files.
 

@@ -11,18 +11,20 @@ sent to one process, and added.
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 from stratum_miner.loadtest.histogram import Histogram
+from stratum_miner.stratum.pool_messages import Notify
 
 PHASES = ("connect", "subscribe", "authorize", "first_job", "submit", "notify")
 """Names of the phases whose latencies are measured, in the order in which a connection reaches them.
 
 The latencies of ``connect`` and ``first_job`` are measured from the time at which the connection was due, those of
 ``subscribe`` and ``authorize`` from the time at which the request was sent, and that of ``submit`` from the time at
-which the share was due. The latency of ``notify`` is measured for each miner except the first that received a job: it
-is the time from the arrival of the job at the first miner to its arrival at the other miner.
+which the share was due. The latency of ``notify`` is measured for each miner except the first that received a job on a
+new block: it is the time from the arrival of that first job to the arrival of the first job on the same block at the
+other miner.
 """
 UNRELIABLE_FROM = 0.5
 """A measured latency is unreliable if its overhead (the part that the load generator itself may have caused) exceeds
@@ -37,7 +39,7 @@ MAX_ROWS = 300
 MAX_ERRORS = 100
 """Maximum number of different errors that are counted separately, so that a hostile pool cannot fill the memory."""
 MAX_NOTIFIES = 256
-"""Maximum number of jobs for which ``Metrics.notifies`` keeps the times of arrival. The oldest job is dropped."""
+"""Maximum number of blocks for which ``Metrics.notifies`` keeps the times of arrival. The oldest block is dropped."""
 
 
 class LatencyStatistics:
@@ -84,18 +86,41 @@ class BadCount:
 
 @dataclass(slots=True)
 class Spread:
-    """The times, on the loop's clock in seconds, at which the first and the last miner received one job."""
+    """The times, on the loop's clock in seconds, at which the first and the last miner received a job on a new block.
 
+    The jobs of different miners belong together if they build on the same previous block. Their job ids say nothing,
+    because some pools number the jobs of each connection separately.
+    """
+
+    previous_block: str
+    """Hash of the block that the jobs build on, as block explorers show it."""
     job_id: str
+    """The id of the job that arrived first."""
     clean: bool
     first: float
     last: float
     miners: int = 1
+    compared: int = 0
+    """Number of miners whose time of arrival was compared with that of the first miner on the same clock."""
 
     @property
-    def seconds(self) -> float:
-        """Seconds that passed after the first miner received the job until the last one received it."""
-        return self.last - self.first
+    def seconds(self) -> float | None:
+        """Seconds that passed after the first miner received its job until the last one received its own; None if the
+        times of no two miners could be compared."""
+        return self.last - self.first if self.compared else None
+
+    def merge(self, other: "Spread", *, same_clock: bool) -> None:
+        """Add the times of another shard (a part of the run that a process of its own executes).
+
+        If the two shards do not have the same clock (``same_clock``), their times cannot be compared, and the longer of
+        the two spreads counts.
+        """
+        self.miners += other.miners
+        if same_clock:
+            self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+            self.compared += other.compared + 1
+        elif other.seconds is not None and (self.seconds is None or other.seconds > self.seconds):
+            self.first, self.last, self.compared = other.first, other.last, other.compared
 
 
 @dataclass(slots=True)
@@ -158,7 +183,16 @@ class Metrics:
         """A warning that this computer may be too slow to find all shares in time. It contains the required and the
         measured hash rate. Empty if the computer is fast enough."""
         self.notifies: OrderedDict[str, Spread] = OrderedDict()
-        """The times at which the most recent jobs arrived, by job id."""
+        """The times at which the jobs on the most recent blocks arrived, by the hash of the previous block."""
+        self.processor_s = 0.0
+        """Seconds of processor time that the load generator took from the first connection to the end of the run."""
+        self.needed_hash_rate = 0.0
+        """Hash rate in H/s that the miners needed for the rate of shares that the plan asks for, at its highest."""
+        self.hash_rate = 0.0
+        """Hash rate in H/s that the miners simulated, at its highest. It is lower than ``needed_hash_rate`` if the plan
+        left the choice of the rate to the load generator and this computer cannot search that many hashes."""
+        self.hashes = 0
+        """Number of hashes that the load generator searched for shares."""
         self.row_seconds = max(1.0, duration / MAX_ROWS)
         self.rows: list[Row] = [Row()]
 
@@ -166,21 +200,22 @@ class Metrics:
         """Count an error with the text ``what``, or as "other" if there are too many different errors."""
         self.errors[what if what in self.errors or len(self.errors) < MAX_ERRORS else "other"] += 1
 
-    def note_job(self, job_id: str, clean: bool, now: float, overhead: float) -> None:
-        """Record that a miner received the job ``job_id`` at ``now``, a time on the loop's clock in seconds. ``clean``
-        is the clean flag of the job. ``overhead`` is the number of seconds that the load generator itself may have
-        delayed the receipt.
+    def note_block(self, notify: Notify, now: float, overhead: float) -> None:
+        """Record that a miner received its first job on a new block at ``now``, a time on the loop's clock in seconds.
+        ``overhead`` is the number of seconds that the load generator itself may have delayed the receipt.
 
         Do not call this for the first job of a connection, because the pool does not send that job to all miners at
         once."""
-        spread = self.notifies.get(job_id)
+        block = notify.previous_hash[::-1].hex()
+        spread = self.notifies.get(block)
         if spread is None:
-            self.notifies[job_id] = Spread(job_id, clean, now, now)
+            self.notifies[block] = Spread(block, notify.job_id, notify.clean_jobs, now, now)
             if len(self.notifies) > MAX_NOTIFIES:
                 self.notifies.popitem(last=False)
             return
         spread.last = now
         spread.miners += 1
+        spread.compared += 1
         self.phases["notify"].add(now - spread.first, overhead)
 
     def note_submit(self, latency: float, overhead: float) -> None:
@@ -199,8 +234,9 @@ class Metrics:
             self.rows.append(Row())
         return self.rows[-1]
 
-    def merge(self, other: "Metrics") -> None:
-        """Add the metrics of another shard (a part of the same run that a process of its own executed)."""
+    def merge(self, other: "Metrics", *, same_clock: bool = False) -> None:
+        """Add the metrics of another shard (a part of the same run that a process of its own executed). ``same_clock``
+        says whether the times of both shards are times on the same clock, because both ran on the same computer."""
         for name, phase in self.phases.items():
             phase.merge(other.phases[name])
         self.loop_lag.merge(other.loop_lag)
@@ -216,16 +252,12 @@ class Metrics:
             merged.accepted += count.accepted
             merged.not_possible += count.not_possible
             merged.reason = merged.reason or count.reason
-        # If both shards received a job, keep the longer of their two spreads. (The spread is the time between the
-        # arrival of the job at the first and at the last miner of a shard.) A spread across both shards is unknown,
-        # because their clocks cannot be compared.
-        for job_id, spread in other.notifies.items():
-            known = self.notifies.get(job_id)
+        for block, spread in other.notifies.items():
+            known = self.notifies.get(block)
             if known is None:
-                self.notifies[job_id] = Spread(job_id, spread.clean, spread.first, spread.last, spread.miners)
-                continue
-            known.miners += spread.miners
-            known.last = max(known.last, known.first + spread.seconds)
+                self.notifies[block] = replace(spread)
+            else:
+                known.merge(spread, same_clock=same_clock)
         for index, row in enumerate(other.rows):
             if index == len(self.rows):
                 self.rows.append(Row())
@@ -243,9 +275,7 @@ class Metrics:
             **{name: getattr(self, name) for name in _COUNTS},
             **{name: dict(getattr(self, name)) for name in _COUNTERS},
             "bad": {kind: list(astuple(count)) for kind, count in list(self.bad.items())},
-            "notifies": [
-                [item.job_id, item.clean, item.first, item.last, item.miners] for item in list(self.notifies.values())
-            ],
+            "notifies": [list(astuple(item)) for item in list(self.notifies.values())],
             "doubt": self.doubt,
             "row_seconds": self.row_seconds,
             "rows": [[row.sent, row.accepted, row.refused, row.mining, row.lag, dict(row.submit)] for row in self.rows],
@@ -275,7 +305,19 @@ class Metrics:
         return metrics
 
 
-_COUNTS = ("sent", "accepted", "lost", "unanswered", "connections", "most_mining", "late")
+_COUNTS = (
+    "sent",
+    "accepted",
+    "lost",
+    "unanswered",
+    "connections",
+    "most_mining",
+    "late",
+    "processor_s",
+    "needed_hash_rate",
+    "hash_rate",
+    "hashes",
+)
 _COUNTERS = ("refused", "endings", "errors")
 
 

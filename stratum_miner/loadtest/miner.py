@@ -282,10 +282,10 @@ class SimulatedMiner:
     # ---- jobs -----------------------------------------------------------------------------------------------------
 
     def _take_notify(self, notify: pool_messages.Notify, now: float, overhead: float) -> None:
-        if self.state is State.MINING:
-            self.run_state.metrics.note_job(notify.job_id, notify.clean_jobs, now, overhead)
-            work = self.assignment
-            if self.run_state.keeps_stale and work is not None and work.notify.previous_hash != notify.previous_hash:
+        work = self.assignment
+        if self.state is State.MINING and work is not None and work.notify.previous_hash != notify.previous_hash:
+            self.run_state.metrics.note_block(notify, now, overhead)
+            if self.run_state.keeps_stale:
                 self.stale_job = work
         self.notify = notify
         if self.state is State.AUTHORIZED:
@@ -326,9 +326,9 @@ class SimulatedMiner:
                 self.run_state.schedule(self, self.due)
 
     def _pace(self, now: float, target: int) -> None:
-        plan, hashes = self.run_state.plan, hashes_of(target)
+        hashes = hashes_of(target)
         if not self.hash_rate:
-            self.hash_rate = self.weight * (plan.share_rate * hashes if plan.hash_rate is None else plan.hash_rate)
+            self.hash_rate = self.weight * self.run_state.hash_rate_of_miner(hashes)
         self.rate = self.hash_rate / hashes
         self.is_late = False
         self.plan_next(now)

@@ -19,6 +19,9 @@ MAX_CLUSTER_MINERS = 1_000_000
 """Maximum number of miners of a run that is split into shards, counting the miners of all shards."""
 MAX_SECONDS = 24 * 3600
 """Maximum duration of a run in seconds."""
+DEFAULT_SHARE_RATE = 0.1
+"""Shares per second of one miner on average if the plan asks for no rate, which is about as many as pools give a
+miner."""
 MAX_RATE = 1000.0
 """Maximum number of shares per second of one miner."""
 ReconnectPolicy = Literal["fresh", "resume", "never"]
@@ -49,10 +52,11 @@ class LoadPlan:
     shares."""
     ramp: float = 10.0
     """Seconds over which the miners connect, evenly spaced. With 0, all connect at once."""
-    share_rate: float = 0.1
+    share_rate: float | None = None
     """Shares per second of one miner on average, at the first difficulty that the pool sets. This determines the hash
     rate, which then stays the same: if the pool raises the difficulty, the pool gets fewer shares. Not used if
-    ``hash_rate`` is given."""
+    ``hash_rate`` is given. If neither is given, the load generator takes ``DEFAULT_SHARE_RATE``, or the highest rate
+    that this computer can search if that is lower."""
     hash_rate: float | None = None
     """Hash rate of one miner on average in H/s. The share rate then follows from the pool's difficulty."""
     distribution: str = "equal"
@@ -97,7 +101,8 @@ class LoadPlan:
         _within("port", self.port, 1, 65535)
         _time_within("duration", self.duration, 0.1, MAX_SECONDS)
         _time_within("ramp", self.ramp, 0, self.duration)
-        _within("share rate", self.share_rate, 0, MAX_RATE)
+        if self.share_rate is not None:
+            _within("share rate", self.share_rate, 0, MAX_RATE)
         if self.hash_rate is not None:
             _within("hash rate", self.hash_rate, 1, 1e15)
         for at in self.storms:

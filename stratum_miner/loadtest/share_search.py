@@ -52,6 +52,8 @@ class ShareSearch:
         self.choice = choice = choice or choose()
         self._search = kernels.Search(choice.kernel, capacity=1)
         self._version_bits = choice.kernel.version_bits
+        self.hashes = 0
+        """Number of hashes searched so far."""
 
     def find(
         self, work: MinerJob, extranonce2: bytes, wanted: Callable[[], bool] = lambda: True, most: int | None = None
@@ -74,6 +76,7 @@ class ShareSearch:
         while position < limit and wanted():
             result = self._search.run(position, min(limit - position, most or limit))
             position += result.done
+            self.hashes += result.done
             if result.hits:
                 hit = result.hits[0]
                 return FoundPoint(hit.nonce, hit.version & work.version_mask if work.version_rolling else None)
@@ -125,7 +128,7 @@ class SearchThread:
     """
 
     def __init__(self, choice: Choice, on_found: Callable[[], None]) -> None:
-        self._choice = choice
+        self._search = ShareSearch(choice)
         self.done: deque[tuple[ShareRequest, FoundPoint | None]] = deque()
         self._on_found = on_found
         self._requests: list[tuple[float, int, ShareRequest]] = []
@@ -134,6 +137,11 @@ class SearchThread:
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="load-search", daemon=True)
         self._thread.start()
+
+    @property
+    def hashes(self) -> int:
+        """Number of hashes searched so far."""
+        return self._search.hashes
 
     def request(self, due: float, request: ShareRequest) -> None:
         """Request a share that is due at the time ``due``."""
@@ -151,8 +159,8 @@ class SearchThread:
 
     def _work(self) -> None:
         nice(10)  # on Linux, this lowers only the priority of this thread, below that of the loop
-        search = ShareSearch(self._choice)
-        slice_hashes = max(1, int(self._choice.hash_rate * SLICE_SECONDS))
+        search = self._search
+        slice_hashes = max(1, int(search.choice.hash_rate * SLICE_SECONDS))
         while (request := self._next()) is not None:
             if self._is_wanted(request):
                 found = search.find(request.work, request.extranonce2, partial(self._is_wanted, request), slice_hashes)

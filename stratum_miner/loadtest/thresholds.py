@@ -106,7 +106,8 @@ def _figures(report: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
         yield f"loop_lag_{name}", value
     shares = report["shares"]
     answered = shares["accepted"] + sum(shares["refused"].values())
-    yield "spread_max", max((item["spread_ms"] for item in report["notifies"]), default=None)
+    spreads = [item["spread_ms"] for item in report["notifies"] if item["spread_ms"] is not None]
+    yield "spread_max", max(spreads, default=None)
     yield "memory_per_miner", report["memory_per_miner_bytes"]
     yield "mining", report["mining"]
     yield "shares_per_second", shares["per_second"]

@@ -30,7 +30,10 @@ def page(report: LoadReport) -> str:
     )
     sections = [
         paragraph(lead, "lead"),
+        *([paragraph(f"Ended early: {report.pool_failure}.", "bad")] if report.pool_failure else []),
         *(paragraph(f"Failed: {failure}", "bad") for failure in report.failures),
+        *(paragraph(f"Bound by this computer: {bound}.", "bad") for bound in report.bounds),
+        *([paragraph(f"{load_text.BOUND_HINT}.")] if report.bounds else []),
         *(paragraph(text, "bad") for text in lost),
         _phases(report),
         *map(figure, figures(report)),
@@ -117,8 +120,8 @@ def _over_time(report: LoadReport) -> list[LineChart | None]:
 
 def _phases(report: LoadReport) -> str:
     note = paragraph(
-        "Overhead p99 is the part of a latency that the load generator may have caused. A sample is unreliable if this "
-        "may be most of it.",
+        "Overhead is the part of a latency that the load generator may have caused. A sample is unreliable if this may "
+        "be most of it.",
         "soft",
     )
     return table("Latencies", *load_text.latencies(report.metrics)) + note

@@ -10,7 +10,7 @@ from rich.text import Text
 from stratum_miner.loadtest import thresholds
 from stratum_miner.loadtest.generator import Progress
 from stratum_miner.loadtest.metrics import PHASES, Metrics
-from stratum_miner.loadtest.plan import LoadPlan
+from stratum_miner.loadtest.plan import DEFAULT_SHARE_RATE, LoadPlan
 from stratum_miner.loadtest.report import QUANTILES, LoadReport, milliseconds, phase_json
 from stratum_miner.loadtest.thresholds import figure_text
 from stratum_miner.plots.text_table import text_table
@@ -18,9 +18,16 @@ from stratum_miner.quantities import duration_text, milliseconds_text
 
 _MOST_SHOWN = 8
 """Maximum number of lines in each of these lists: reasons of rejected shares, reasons why connections ended, errors."""
-_NARROW = {"overhead p99": "overhead\np99", "unreliable": "unre-\nliable"}
+_NARROW = {"unreliable": "unre-\nliable"}
 """Replacements for the long headings of the table of latencies. The key is the heading; the value is the same heading
 in two lines, so that the table fits into 80 columns."""
+OVERHEAD = "  overhead"
+"""Heading of the row that shows the overhead of the latencies in the row above it."""
+BOUND_HINT = (
+    "The pool may be better than these figures: use a lower share rate, an easier difficulty of the pool, or "
+    "more processes (--cluster)"
+)
+"""What to do if the figures of a run are bound by this computer."""
 
 
 def live(
@@ -68,20 +75,23 @@ def show(report: LoadReport, output: Console) -> None:
 def latencies(metrics: Metrics) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
     """Return the headings and rows of the table of latencies.
 
-    Each phase of a test, such as connect or submit, has a row with its latencies, the part of them that the load
-    generator itself may have caused (overhead), and the fraction of unreliable samples. The last row is the lag of the
-    event loop.
+    Each phase of a test, such as connect or submit, has a row with its latencies and the fraction of unreliable
+    samples. The row below it shows the part of the latencies that the load generator itself may have caused (overhead).
+    The last row is the lag of the event loop.
     """
     rows = []
     for name in PHASES:
         row = phase_json(metrics.phases[name])
         cells = [milliseconds_text(row[f"{quantile}_ms"]) for quantile in QUANTILES]
         marked = f"{row['marked'] / row['count']:.1%}" if row["marked"] else "-"
-        rows.append([name.replace("_", " "), f"{row['count']:,}", *cells, milliseconds_text(row["own_p99_ms"]), marked])
+        rows.append([name.replace("_", " "), f"{row['count']:,}", *cells, marked])
+        if row["count"]:
+            own = [milliseconds_text(row[f"own_{quantile}_ms"]) for quantile in QUANTILES]
+            rows.append([OVERHEAD, "", *own, ""])
     lag = metrics.loop_lag.quantiles(tuple(QUANTILES.values()))
     cells = [milliseconds_text(milliseconds(value)) for value in lag]
-    rows.append(["loop lag", f"{metrics.loop_lag.count:,}", *cells, "", ""])
-    return ("phase", "count", *map(_heading, QUANTILES), "overhead p99", "unreliable"), rows
+    rows.append(["loop lag", f"{metrics.loop_lag.count:,}", *cells, ""])
+    return ("phase", "count", *map(_heading, QUANTILES), "unreliable"), rows
 
 
 def _phases(metrics: Metrics, output: Console) -> Table:
@@ -99,11 +109,16 @@ def _lead(report: LoadReport) -> list[str]:
         f"{plan.miners:,} miners on {plan.host}:{plan.port} for {duration_text(report.duration)}{early}: "
         f"at most {metrics.most_mining:,} mining, {report.shares_per_second:,.1f} shares/s accepted"
     ]
+    if report.pool_failure:
+        lines.append(f"ENDED EARLY {report.pool_failure}. The figures end at that time")
+    rate = report.used_share_rate
+    if rate is not None:
+        lines.append(chosen_rate(report, rate))
     if metrics.doubt:
-        lines.append(
-            f"NOTE {metrics.doubt}. Shares that are found late are due to this computer, not to the pool: use a lower "
-            "share rate, or a pool with an easier difficulty"
-        )
+        lines.append(f"NOTE {metrics.doubt}")
+    if report.bounds:
+        lines += [f"BOUND BY THIS COMPUTER {bound}" for bound in report.bounds]
+        lines.append(f"  {BOUND_HINT}")
     lines += [
         f"LOST {'worker ' + shard.worker if shard.worker else 'this process'} with {shard.miners:,} miners after "
         f"{duration_text(shard.lost_at or 0.0)}: {shard.reason}. Its figures end at that time"
@@ -130,10 +145,31 @@ def _details(report: LoadReport) -> list[str]:
     lines += [f"  ERROR: {what} {count:,}" for what, count in metrics.errors.most_common(_MOST_SHOWN)]
     memory = figure_text("memory_per_miner", report.memory_per_miner)
     lines.append(
-        f"load generator: {memory} per miner. A latency is unreliable if the generator may have caused most of it"
+        f"load generator: {memory} per miner, {_processor(report)}. A latency is unreliable if the generator may have "
+        "caused most of it"
     )
     lines += [f"FAILED {failure}" for failure in report.failures]
     return lines
+
+
+def chosen_rate(report: LoadReport, rate: float) -> str:
+    """Return a sentence that says which rate of shares the load generator chose, and why. ``rate`` is that rate, in
+    shares per second of one miner."""
+    metrics = report.metrics
+    text = f"no rate was asked for, so each miner finds {rate:.3g} shares/s on average"
+    if rate >= DEFAULT_SHARE_RATE:
+        return text
+    return (
+        f"{text}, the highest rate that this computer reaches: {DEFAULT_SHARE_RATE} shares/s of each miner need "
+        f"{metrics.needed_hash_rate / 1e6:,.3g} MH/s, and it searches {metrics.hash_rate / 1e6:,.3g} MH/s beside its "
+        "other work"
+    )
+
+
+def _processor(report: LoadReport) -> str:
+    each = report.processor_per_share
+    per_share = "" if each is None else f", {each * 1e6:,.0f} µs per share"
+    return f"{report.metrics.processor_s:,.2f} s of processor time{per_share}"
 
 
 def comparison(before: Mapping[str, Any], after: Mapping[str, Any], output: Console) -> None:
@@ -175,10 +211,12 @@ def _heading(quantile: str) -> str:
 
 
 def _spread(metrics: Metrics) -> str:
-    widest = max(metrics.notifies.values(), key=lambda spread: spread.seconds, default=None)
-    if widest is None:
-        return "no further job came"
+    compared = [(spread.seconds, spread) for spread in metrics.notifies.values() if spread.seconds is not None]
+    if not compared:
+        came = "no new block came" if not metrics.notifies else "no new block came to two miners"
+        return f"{came}, so the spread of its jobs was not measured"
+    seconds, widest = max(compared, key=lambda item: item[0])
     return (
-        f"{len(metrics.notifies):,} jobs sent to all miners; the slowest reached {widest.miners:,} miners within "
-        f"{milliseconds_text(milliseconds(widest.seconds))}"
+        f"{len(metrics.notifies):,} new blocks; the jobs on the slowest reached {widest.miners:,} miners within "
+        f"{milliseconds_text(milliseconds(seconds))}"
     )

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import chain, repeat
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from stratum_miner.app.process.exit_codes import ExitCode
+from stratum_miner.backends.cpu.kernel_speed import MeasuredKernel
+from stratum_miner.backends.cpu.kernels import available_kernels
 from stratum_miner.cli import main
 from stratum_miner.loadtest.generator import LoadGenerator
 
@@ -146,9 +149,44 @@ def test_a_page_that_the_disk_has_no_room_for_is_told(pool_port: int, capsys: py
     assert "--html: cannot write" in capsys.readouterr().err
 
 
-def test_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.run(["load", "127.0.0.1:1", "--miners", "2", "--duration", "0.3"]) == ExitCode.POOL_UNREACHABLE
-    assert "ERROR: connect: Connection refused" in capsys.readouterr().out
+def test_a_dead_port_ends_it_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["load", "127.0.0.1:1", "--miners", "2", "--duration", "600"]) == ExitCode.POOL_UNREACHABLE
+    told = capsys.readouterr().err
+    assert "127.0.0.1:1: cannot connect: Connection refused" in told
+    assert told.count("\n") == 1
+
+
+def test_a_pool_that_refuses_all_miners_ends_it_with_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        target = f"127.0.0.1:{listener.getsockname()[1]}"
+        with ThreadPoolExecutor() as pool:
+            served = pool.submit(serve_and_hang_up, listener, 3)
+            arguments = ["--miners", "3", "--duration", "600", "--ramp", "0", "--reconnect", "never", "--json"]
+            assert main.run(["load", target, *arguments]) == ExitCode.POOL_UNREACHABLE
+            served.result()
+    result = json.loads(capsys.readouterr().out)
+    assert result["connections"] == 3
+    assert "no connection is left" in result["pool_failure"]
+
+
+def serve_and_hang_up(listener: socket.socket, connections: int) -> None:
+    """Accept so many connections, one after the other, and close each of them."""
+    for _ in range(connections):
+        listener.accept()[0].close()
+
+
+def test_without_a_rate_the_run_gets_what_the_machine_reaches_and_says_which(
+    pool_port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = MeasuredKernel(available_kernels()[0], 2.0, 2.0, True)
+    monkeypatch.setattr("stratum_miner.loadtest.run_state.survey", lambda _kernels, _seconds: (slow,))
+    command = ["load", f"127.0.0.1:{pool_port}", "--miners", "10", "--duration", "0.3"]
+    assert main.run([*command, "--json"]) == ExitCode.OK
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert result["hash_rate"]["simulated"] == pytest.approx(0.3 * 2, abs=0.5)  # for all ten miners together
+    assert result["shares"]["chosen_rate"] < 0.1
+    assert main.run(command) == ExitCode.OK
+    assert "the highest rate that this computer reaches" in capsys.readouterr().out
 
 
 def test_a_file_that_is_no_report_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

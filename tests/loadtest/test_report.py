@@ -11,6 +11,7 @@ from stratum_miner.loadtest.plan import LoadPlan
 from stratum_miner.loadtest.report import LoadReport, Shard
 from stratum_miner.loadtest.spec import SpecError
 from stratum_miner.loadtest.thresholds import Threshold
+from tests.loadtest.test_metrics import hash_of, job_on
 
 
 def report(*, slow: float = 1.0, **settings: Any) -> LoadReport:
@@ -23,9 +24,11 @@ def report(*, slow: float = 1.0, **settings: Any) -> LoadReport:
     metrics.refused["duplicate share"] = 2
     metrics.bad["stale"] = BadCount(5, 4, 1)
     metrics.errors["connect: Connection refused"] = 3
-    metrics.note_job("a", True, 1.0, 0.0)
-    metrics.note_job("a", True, 1.25, 0.0)
-    plan = LoadPlan(**{"host": "127.0.0.1", "port": 3333, "miners": 10, "password": "hunter2", **settings})
+    metrics.note_block(job_on(0xFF), 1.0, 0.0)
+    metrics.note_block(job_on(0xFF), 1.25, 0.0)
+    plan = LoadPlan(
+        **{"host": "127.0.0.1", "port": 3333, "miners": 10, "share_rate": 0.1, "password": "hunter2", **settings}
+    )
     shards = (Shard(worker="", miners=10, duration=10.0, memory_per_miner=2048.0),)
     return LoadReport(plan=plan, metrics=metrics, shards=shards)
 
@@ -43,7 +46,9 @@ def test_the_json_has_what_it_promises_and_no_secret() -> None:
     assert result["phases"]["connect"]["marked"] == 100
     assert result["shares"]["per_second"] == pytest.approx(9.8)
     assert result["memory_per_miner_bytes"] == 2048
-    assert result["notifies"] == [{"job_id": "a", "clean": True, "miners": 2, "spread_ms": 250.0}]
+    assert result["notifies"] == [
+        {"previous_block": hash_of(0xFF), "job_id": "a", "clean": True, "miners": 2, "spread_ms": 250.0}
+    ]
     assert result["timeline"][0]["submit_p50_ms"] == pytest.approx(50, rel=0.1)
 
 
