@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import cyclopts
 
 from stratum_miner.app.config.problems import ConfigError
-from stratum_miner.app.process import secrets, signals
+from stratum_miner.app.process import garbage_collection, secrets, signals
 from stratum_miner.app.process.exit_codes import CommandFailed, ExitCode, UsageError
 from stratum_miner.cli.parser import commands
 from stratum_miner.cli.parser.arguments import command_of, understood, wants_everything, wants_help, wants_version
@@ -60,6 +60,7 @@ def _run_command(arguments: Sequence[str]) -> object:
 
     tokens = [*command, *understood(app, command, words)]
     logs.configure()
+    garbage_collection.resume()
     try:
         return app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
     finally:

@@ -1,4 +1,4 @@
-"""Shortens the pauses for garbage collection in a process that serves thousands of miners."""
+"""Collects garbage at other times than Python: not while a command starts, and rarely while it serves many miners."""
 
 import contextlib
 import gc
@@ -7,6 +7,23 @@ from collections.abc import Iterator
 COLLECTIONS = (10_000, 10, 1000)
 """Thresholds for ``gc.set_threshold``. The first two are so small that examining young objects stops the process for
 less than about 10 ms (measured)."""
+
+
+def pause() -> None:
+    """Collect no garbage until ``resume`` is called.
+
+    While a command starts, it makes tens of thousands of objects that stay: modules, classes and options. Examining
+    them again and again takes a sixth of the start.
+    """
+    gc.disable()
+
+
+def resume() -> None:
+    """Collect garbage again after ``pause``, but never examine the objects that exist now. Without ``pause``, do
+    nothing."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.contextmanager
