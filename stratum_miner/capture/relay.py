@@ -41,10 +41,8 @@ would have more pieces, it is sent in larger ones."""
 MAX_WAITING = 4 << 20
 """Maximum bytes of the actions in one queue; a single action may be larger. Readers wait while a queue is full.
 
-The limit is larger than what a pool sends at once, for the following reason. A pool may send many lines and then close
-its connection. If the relay then sends a line of the miner to this pool, the operating system discards all lines of the
-pool that the relay has not read yet. Because the queue to the miner has room for all lines of the pool, the relay can
-read them before it sends a line to the pool.
+The limit is larger than what a pool sends at once, so that the relay can read all of it before it sends a line to the
+pool (see READ_FIRST_SECONDS).
 """
 ACTION_BYTES = 200
 """Bytes of memory that an action takes in addition to its data."""
@@ -63,6 +61,12 @@ FLUSH_SECONDS = 5.0
 """Seconds for sending the last lines of a connection that is being closed. Then the connection ends."""
 ACTIONS_IN_A_ROW = 100
 """Number of lines and actions that a connection handles before other connections get their turn."""
+READ_FIRST_SECONDS = 1.0
+"""Longest time in seconds for which a line to a side waits while data of this side can be read.
+
+A pool may send many lines and then close its connection. If a line of the miner then arrives at this pool, the
+operating system of the pool discards all lines that it has not sent yet. Therefore the relay first reads what it can.
+"""
 CHECK_SECONDS = 1.0
 """Seconds between two checks whether a side has disconnected. The relay makes these checks while the reader of this
 side waits because a queue is full."""
@@ -186,7 +190,9 @@ class _Relay:
         self._pauses_until = dict.fromkeys(Side, inf)
         """For each side, the time after which lines are sent to it without a pause."""
         self._scope = trio.CancelScope()
-        self._readers = len(Side)
+        self._reading = set(Side)
+        """The sides that have not ended their streams."""
+        self._readers_left = len(Side)
         self._closing = False
         """Whether the connection is being closed, so that received lines are ignored."""
         self._half_open = False
@@ -236,11 +242,12 @@ class _Relay:
                 if self._half_open:
                     self._scope.deadline = trio.current_time() + HALF_OPEN_SECONDS
                 await self._filter_lines(side, splitter.feed(data))
+        self._reading.discard(side)
         self._side_ended(side)
         rest = splitter.rest()
         last = [Send(side.other, rest)] if rest else []
         await self._carry_out(side, [*last, *self._filter.ended(side), End(side.other)])
-        self._readers -= 1
+        self._readers_left -= 1
         self._end_if_done()
 
     async def _filter_lines(self, side: Side, lines: Iterator[bytes]) -> None:
@@ -311,6 +318,7 @@ class _Relay:
                         await trio.sleep_until(received + pause)
                 match action:
                     case Send():
+                        await self._read_first(side)
                         await self._send(side, action)
                     case Close():
                         self._close()
@@ -327,6 +335,14 @@ class _Relay:
             what = f"up to {queue.unsent} bytes were not sent to it"
             self._give_up(f"the {side.value} did not read for {STALL_SECONDS:g} s: {what}")
         self._cannot_send(side)
+
+    async def _read_first(self, side: Side) -> None:
+        """Wait until the data that ``side`` has sent is read, but not while its reader waits for room in a queue."""
+        until = trio.current_time() + READ_FIRST_SECONDS
+        while side in self._reading and not self._waiting_for_room[side] and trio.current_time() < until:
+            if not _polled(self._streams[side], select.POLLIN):
+                return
+            await trio.lowlevel.checkpoint()
 
     async def _send(self, side: Side, action: Send) -> None:
         size = max(action.piece, -(-len(action.data) // MAX_PIECES)) if action.piece else SEND_SIZE
@@ -410,7 +426,7 @@ class _Relay:
     def _end_if_done(self) -> None:
         if all(queue.closed for queue in self._queues.values()):
             self._end_soon()
-            if not self._readers:
+            if not self._readers_left:
                 self._scope.cancel()
 
     def _count(self) -> None:
@@ -437,12 +453,18 @@ def _peer_closed(stream: trio.abc.Stream) -> bool:
 
     Return False if the stream has no socket.
     """
+    # without POLLRDHUP, which macOS lacks, poll() still reports the end of the stream as POLLHUP
+    return _polled(stream, getattr(select, "POLLRDHUP", 0))
+
+
+def _polled(stream: trio.abc.Stream, events: int) -> bool:
+    """Return whether the socket of a stream has one of these events of ``select.poll``, or has ended. Return False if
+    the stream has no socket."""
     inner = innermost(stream)
     if isinstance(inner, trio.StapledStream):
         inner = inner.receive_stream
     if not isinstance(inner, trio.SocketStream) or inner.socket.fileno() < 0:
         return False
     poll = select.poll()
-    # without POLLRDHUP, which macOS lacks, poll() still reports the end of the stream as POLLHUP
-    poll.register(inner.socket.fileno(), getattr(select, "POLLRDHUP", 0))
+    poll.register(inner.socket.fileno(), events)
     return bool(poll.poll(0))

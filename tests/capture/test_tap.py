@@ -1,6 +1,7 @@
 """The tap between real sockets."""
 
 import errno
+import socket
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -10,13 +11,14 @@ from random import Random
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 from structlog.testing import capture_logs
 
 from stratum_miner.capture import record, rules
 from stratum_miner.capture.filter import Filter, FilterAction, FilterSequence
 from stratum_miner.capture.record import Side
 from stratum_miner.capture.recorder import Recorder
-from stratum_miner.capture.relay import MAX_WAITING
+from stratum_miner.capture.relay import MAX_WAITING, RECEIVE_SIZE, relay
 from stratum_miner.capture.rules import RuleFilter
 from stratum_miner.capture.tap import Tap
 
@@ -151,6 +153,29 @@ async def test_what_was_said_before_a_close_arrives_though_the_miner_talks_on() 
         assert heard == line
         while tap.open:
             await trio.lowlevel.checkpoint()
+
+
+async def test_the_last_words_of_a_pool_that_closes_arrive_though_the_miner_talks() -> None:
+    """A system drops what a closed socket has not sent yet as soon as a line arrives at it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    pool_end = await trio.open_tcp_stream(*listener.getsockname())
+    pool, _ = listener.accept()
+    pool.setblocking(False)
+    words = b""
+    with suppress(BlockingIOError):  # as much as the system keeps, which is more than can be read at once
+        while True:
+            words += b"x" * pool.send(b"x" * 1000)
+    pool.close()
+    listener.close()
+    miner, miner_end = trio.testing.memory_stream_pair()
+    await miner.send_all(b"submit\n" * 3)
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(relay, miner_end, pool_end, FilterSequence([]))
+            heard = b"".join([bytes(data) async for data in miner])
+            await miner.aclose()
+    assert len(words) > RECEIVE_SIZE
+    assert len(heard) == len(words)
 
 
 class Defective(FilterSequence):
