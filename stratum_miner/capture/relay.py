@@ -54,7 +54,7 @@ connection ends."""
 LINGER_SECONDS = 30.0
 """Seconds within which the last lines of a side that has ended its stream are sent, even if a pause would last longer.
 After one side has ended its stream, no pause of the other side's lines lasts longer, either."""
-HALF_OPEN_SECONDS = 600.0
+HALF_OPEN_SECONDS = 120.0
 """Seconds for which a connection stays open after one side has ended its stream, if the other side sends nothing. The
 time begins again whenever the other side sends something."""
 FLUSH_SECONDS = 5.0
