@@ -2,7 +2,7 @@
 
 import sys
 
-from stratum_miner.app.process import garbage_collection, signals, streams
+from stratum_miner.app.process import signals, streams
 from stratum_miner.cli.parser import commands
 
 
@@ -25,6 +25,8 @@ def _run(arguments: list[str]) -> int:
             return 0
     except OSError:  # closed pipe or full disk: ``main`` gets the same error, and reports it
         pass
+    from stratum_miner.app.process import garbage_collection  # noqa: PLC0415  answers above need no more modules
+
     garbage_collection.pause()
     from stratum_miner.cli import main  # noqa: PLC0415  this import is slow
 

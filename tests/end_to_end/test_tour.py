@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -68,10 +69,15 @@ def walk(page: str, directory: Path, ports: list[int]) -> dict[str, str]:
                 sign = "share_accepted" if " mine " in line else "ready"
                 running.start(_command(line), sign, directory, environment)
                 continue
-            done = subprocess.run(
-                ["sh", "-c", line], cwd=directory, env=environment, capture_output=True, text=True, check=False,
-                timeout=120,
-            )  # fmt: skip
+            deadline = time.monotonic() + 60
+            while True:
+                done = subprocess.run(
+                    ["sh", "-c", line], cwd=directory, env=environment, capture_output=True, text=True, check=False,
+                    timeout=120,
+                )  # fmt: skip
+                # One thread may have found a share before the other has begun.
+                if "is starting" not in done.stdout or time.monotonic() > deadline:
+                    break
             assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
             told[" ".join(command.split()[:3])] = done.stdout + done.stderr
             file = directory / "miner.toml"
