@@ -50,6 +50,7 @@ OTHERS = {
     "dependencies": "Sizes and import times of the dependencies.",
     "device_rates": "The hash rate of each kind of device, from the nonces of its emulator.",
     "failover": "The time without work when the active pool fails.",
+    "load_beside": "The processor time of the load generator, beside that of a pool of another program.",
     "load_pool": "The pool and the load generator with 10,000 miners.",
     "open_page": "What the page costs when it is open for half an hour.",
 }

@@ -25,6 +25,11 @@ from stratum_miner.stratum.client_messages import Submit
 INLINE_HASHES = 1 << 15
 """If a share takes at most this many hashes on average, the loop itself searches for it. A kernel with 60 MH/s needs
 half a millisecond for them."""
+CHEAP_HASHES = 1 << 10
+"""So many hashes take about as long as the preparation of a search. If shares take fewer hashes, the first search on a
+job is for several shares."""
+MAX_STOCK = 16
+"""Maximum number of shares that one search finds for a miner. The miner keeps those that are not due yet."""
 SLICE_SECONDS = 0.02
 """Seconds that the search thread searches before it checks again whether the miner still needs the share."""
 PATIENCE = 40
@@ -50,7 +55,7 @@ class ShareSearch:
 
     def __init__(self, choice: Choice | None = None) -> None:
         self.choice = choice = choice or choose()
-        self._search = kernels.Search(choice.kernel, capacity=1)
+        self._search = kernels.Search(choice.kernel, capacity=MAX_STOCK)
         self._version_bits = choice.kernel.version_bits
         self.hashes = 0
         """Number of hashes searched so far."""
@@ -59,11 +64,24 @@ class ShareSearch:
         self, work: MinerJob, extranonce2: bytes, wanted: Callable[[], bool] = lambda: True, most: int | None = None
     ) -> FoundPoint | None:
         """Search for a share of the job with this extranonce2, and return the first one found. Return None if the
-        search ends without a share.
+        search ends without a share. The parameters are those of ``find_several``."""
+        found = self.find_several(work, extranonce2, 1, wanted, most)
+        return found[0] if found else None
+
+    def find_several(
+        self,
+        work: MinerJob,
+        extranonce2: bytes,
+        count: int,
+        wanted: Callable[[], bool] = lambda: True,
+        most: int | None = None,
+    ) -> list[FoundPoint]:
+        """Search for ``count`` shares of the job with this extranonce2, at most ``MAX_STOCK``. Return fewer if the
+        search ends before.
 
         ``wanted`` is called before each kernel call, and the search ends when it returns False. The search also ends
-        after about ``PATIENCE`` times the average number of hashes. ``most`` is the maximum number of hashes of one
-        kernel call.
+        after about ``PATIENCE`` times the average number of hashes of one share. ``most`` is the maximum number of
+        hashes of one kernel call.
         """
         notify = work.notify
         coinbase = notify.coinbase_prefix + work.extranonce1 + extranonce2 + notify.coinbase_suffix
@@ -73,14 +91,16 @@ class ShareSearch:
         points = self._search.load(header, work.target, version_mask=mask)
         limit = min(points, int(hashes_of(work.target) * PATIENCE) + 1024)
         position = 0
-        while position < limit and wanted():
-            result = self._search.run(position, min(limit - position, most or limit))
+        found: list[FoundPoint] = []
+        while len(found) < count and position < limit and wanted():
+            result = self._search.run(position, min(limit - position, most or limit), at_most=count - len(found))
             position += result.done
             self.hashes += result.done
-            if result.hits:
-                hit = result.hits[0]
-                return FoundPoint(hit.nonce, hit.version & work.version_mask if work.version_rolling else None)
-        return None
+            found += [
+                FoundPoint(hit.nonce, hit.version & work.version_mask if work.version_rolling else None)
+                for hit in result.hits
+            ]
+        return found
 
     def nonce(self, header: bytes, target: int) -> int | None:
         """Search for a nonce with which the hash of this header meets the target, and return the first one found.

@@ -123,6 +123,35 @@ def test_a_share_is_answered_from_the_moment_it_was_due() -> None:
     assert (scene.metrics.sent, scene.metrics.accepted) == (1, 1)
 
 
+def test_many_shares_of_one_job_are_found_together_and_differ() -> None:
+    scene = Scene()
+    scene.handshake()
+    calls = [scene.submit(now=10.0 + index) for index in range(40)]
+    assert len({tuple(call.params) for call in calls}) == 40
+    for call in calls:
+        verified(scene.miner, call)
+    assert len({call.params[2] for call in calls}) < 10  # extranonce2: few searches
+    scene.receive(scene.job())
+    verified(scene.miner, scene.submit(now=60.0))  # of the new job, not of the old one
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"id":4,"result":true,"error":null}',
+        '{"id": 4, "result": true, "error": null}\r',
+        '{"result": true, "error": null, "id": 4}',
+        '{"error":null,"id":4,"result":true,"jsonrpc":"2.0"}',
+    ],
+)
+def test_a_reply_means_the_same_in_each_form(reply: str) -> None:
+    scene = Scene()
+    scene.handshake()
+    assert scene.submit(now=10.0).id == 4
+    scene.receive(reply.encode() + b"\n", now=11.0)
+    assert scene.metrics.accepted == 1
+
+
 def test_late_shares_do_not_move_the_next_ones() -> None:
     punctual, late = Scene(seed=3), Scene(seed=3)
     for scene, delay in ((punctual, 0.0), (late, 500.0)):
