@@ -94,6 +94,8 @@ async def test_the_speed_of_the_terminal_is_the_speed_of_the_wire() -> None:
     async with timely(), emulated("erupter") as device:
         with opened(device.path, termios.B9600) as port:
             os.write(port.fd, GOLDEN)
+            while device.statistics().bytes_received < len(GOLDEN):  # noqa: ASYNC110  no event tells of bytes
+                await trio.sleep(0.01)
         with opened(device.path) as port:
             assert await port.ask_golden() == ANSWER
         assert device.statistics().nonces == 1
